@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CACHELAYER_GATE_H
+#define CACHELAYER_GATE_H
+
+/*
+ * The invalidate gate: Linux's mapping->invalidate_lock, over byte ranges, and
+ * without ever blocking a thread.
+ *
+ * Whoever wants in brings a `struct cl_gate_entry`. Either the entry is granted on
+ * the spot, or it is parked in the gate's queue and its `granted` callback runs
+ * later, on the thread that made room. So a thread that serves requests never waits
+ * (rule R1 of DESIGN.md): what must wait is data.
+ *
+ *   kind                      is granted when no overlapping
+ *   FILL   answer a READ      CLOSE is granted, EXCLUSIVE is granted or was parked
+ *                             before it
+ *   WRITE  change bytes       EXCLUSIVE is granted or was parked before it
+ *   CLOSE  keep FILLs out     FILL is granted. From cl_gate_enter() on, no new FILL
+ *                             is granted in its range, whether CLOSE is granted or
+ *                             still waiting for the last FILL to leave
+ *   EXCLUSIVE  re-arrange     FILL or WRITE is granted, EXCLUSIVE is granted or was
+ *                             parked before it. Nothing new is granted in its range
+ *                             from cl_gate_enter() on
+ *
+ * An EXCLUSIVE does not wait for a parked FILL: a FILL parked behind a CLOSE would
+ * otherwise wait for the operation that waits for it. A WRITE does not wait for a
+ * CLOSE: it may be the writeback that the closer's notification waits for (R3).
+ *
+ * Granted in order of arrival wherever the table leaves a choice, so nobody starves.
+ */
+
+#include "cachelayer/types.h"
+
+struct cl_mapping;
+
+enum cl_gate_kind {
+	CL_GATE_FILL,
+	CL_GATE_WRITE,
+	CL_GATE_CLOSE,
+	CL_GATE_EXCLUSIVE,
+};
+
+enum cl_gate_state {
+	CL_GATE_IDLE,
+	CL_GATE_PARKED,
+	CL_GATE_GRANTED,
+};
+
+/** One holder of, or one waiter for, the gate. Memory belongs to the caller, who
+ *  keeps it in place from cl_gate_enter() to cl_gate_leave(). */
+struct cl_gate_entry {
+	/* Set by the caller, once. */
+	struct cl_range range; /* bytes; aligned to pages by cl_gate_enter() */
+	enum cl_gate_kind kind;
+	/**
+	 * Called once when a parked entry is granted, with no lock held, on the thread
+	 * that made room. It must not wait for anything: it hands work to a pool or
+	 * posts a semaphore. NULL if the entry is never parked (cl_gate_try_enter()).
+	 */
+	void (*granted)(struct cl_gate_entry *entry);
+
+	/* The gate's own, guarded by its mutex. */
+	enum cl_gate_state state;
+	uint64_t arrival_ns; /* CLOCK_MONOTONIC, when it was parked */
+	struct cl_gate_entry *next, *prev;
+};
+
+/**
+ * Enter if that is possible at once; never parks.
+ * @param mapping  whose gate
+ * @param entry    range and kind set
+ * @return true if granted (then cl_gate_leave() is owed), false if not
+ * Locks taken: the gate's mutex. Required: no page lock.
+ */
+bool cl_gate_try_enter(struct cl_mapping *mapping, struct cl_gate_entry *entry);
+
+/**
+ * Enter or be parked.
+ * @param entry    range, kind and granted set
+ * @return true if granted at once (granted() is not called), false if parked:
+ *         granted() will be called exactly once, perhaps before this returns.
+ *         cl_gate_leave() is owed either way.
+ * Locks taken: the gate's mutex. Required: no page lock.
+ */
+bool cl_gate_enter(struct cl_mapping *mapping, struct cl_gate_entry *entry);
+
+/**
+ * Enter and wait for it. Only for threads that serve no requests (R1).
+ * Uses entry->granted for itself.
+ */
+void cl_gate_enter_wait(struct cl_mapping *mapping, struct cl_gate_entry *entry);
+
+/**
+ * Leave. Entries that can now be granted are, and their callbacks run here, after
+ * the gate's mutex is released.
+ * @param entry  granted
+ */
+void cl_gate_leave(struct cl_mapping *mapping, struct cl_gate_entry *entry);
+
+/** Number of entries parked in this gate now. */
+size_t cl_gate_parked(struct cl_mapping *mapping);
+
+#endif

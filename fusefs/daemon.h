@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef FUSEFS_DAEMON_H
+#define FUSEFS_DAEMON_H
+
+/*
+ * What every part of the daemon may look at: one mount of one source directory.
+ * Everything here is set before the first request is served and constant afterwards,
+ * except where a field's own type is made for threads.
+ */
+
+#define FUSE_USE_VERSION FUSE_MAKE_VERSION(3, 14)
+#include <fuse_lowlevel.h>
+
+#include "cachelayer/cache.h"
+
+struct inode_table;
+struct worker_pool;
+
+struct options {
+	char *source;     /* absolute path */
+	char *mountpoint; /* absolute path */
+	size_t cache_size_bytes;
+	bool writeback;
+	unsigned writeback_age_s;
+	unsigned threads;
+	bool verify;
+	bool foreground;
+	bool debug;
+	bool read_only;
+	bool noatime;
+	bool allow_other; /* allow_other or allow_root */
+	double attr_timeout_s;
+	double entry_timeout_s;
+	int log_level; /* LOG_ERR … LOG_DEBUG of <syslog.h> */
+};
+
+struct daemon {
+	struct options options;
+	struct fuse_session *session;
+	struct cl_cache *cache;
+	struct inode_table *inodes;
+	int source_fd;    /* O_PATH of the source directory */
+	dev_t source_dev; /* and its device */
+	int proc_fd_dir;  /* O_PATH of /proc/self/fd: reopens O_PATH descriptors */
+	bool privileged;  /* we run as root: requests take their caller's identity */
+	/*
+	 * Continuations of requests that were parked: answers from the page cache,
+	 * exclusive work. A job here may wait for the store, for page locks and for
+	 * nothing else; above all for no notification.
+	 */
+	struct worker_pool *continuations;
+	/*
+	 * Work that waits for the kernel: notifications, and system calls on our own
+	 * mount. No request waits for a thread of this pool: jobs are data.
+	 */
+	struct worker_pool *notifications;
+};
+
+/** The daemon that serves a request. */
+static inline struct daemon *daemon_of(fuse_req_t req)
+{
+	return fuse_req_userdata(req);
+}
+
+#endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef FUSEFS_INODE_TABLE_H
+#define FUSEFS_INODE_TABLE_H
+
+/*
+ * Inodes that the kernel knows of, and the descriptors that stand for them.
+ *
+ * An inode is found by nodeid (requests) or by key (lookups). It lives as long as the
+ * kernel's lookup count or a reference of ours is above zero, and holds an O_PATH
+ * descriptor for all that time; so the store cannot reuse its inode number meanwhile.
+ */
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/stat.h>
+
+#include "cachelayer/mapping.h"
+#include "daemon.h"
+
+/** What makes two names the same file. The birth time tells a reused number apart. */
+struct inode_key {
+	dev_t dev;
+	ino_t ino;
+	int64_t birth_ns; /* 0 where the store has none */
+};
+
+/** What we last knew of the file's content; see change_guard.h. */
+struct content_sample {
+	uint64_t size;
+	struct timespec mtime;
+	struct timespec ctime;
+	bool valid;
+};
+
+struct inode {
+	/* Set once. */
+	struct daemon *daemon;
+	fuse_ino_t nodeid;   /* unique for the life of the mount */
+	uint64_t generation; /* fits in 32 bits: file handles carry no more */
+	struct inode_key key;
+	mode_t type; /* S_IFMT bits */
+	int fd;      /* O_PATH | O_NOFOLLOW */
+
+	/* Atomic. */
+	_Atomic uint64_t refs;      /* kernel lookups and references of ours together */
+	_Atomic mode_t mode;        /* as last seen: tells whether a write must clear set-id bits */
+	_Atomic uint64_t last_used; /* coarse clock: for giving descriptors back */
+	_Atomic bool unlinked;      /* the last name has gone, as far as we know */
+
+	/* Guarded by the inode table's lock: the last name it was looked up by. */
+	fuse_ino_t parent;
+	char *name;
+
+	/* Regular files only; open_file.c. Guarded by `open_lock`. */
+	pthread_mutex_t open_lock;
+	unsigned opens;        /* descriptors of the mount that are open */
+	unsigned writers;      /* of those, the writable ones */
+	int store_fd;          /* -1 while closed; O_RDWR as soon as anybody writes */
+	bool store_writable;
+	struct cl_mapping *mapping; /* made by the first open, freed with the inode */
+
+	/* change_guard.c: shared by whoever changes the store's file through us,
+	 * exclusive for whoever looks whether somebody else did. */
+	pthread_rwlock_t change_lock;
+	pthread_mutex_t sample_lock;
+	struct content_sample sample; /* guarded by sample_lock */
+};
+
+/**
+ * @param daemon  source_fd, source_dev and options set
+ * @return 0 or a negative errno. The root inode is made at once, nodeid FUSE_ROOT_ID.
+ */
+int inode_table_create(struct daemon *daemon, struct inode_table **ret_table);
+
+/** Free every inode left; their mappings first. Nothing may be in flight. */
+void inode_table_free(struct inode_table *table);
+
+/** The inode of a request. The kernel holds a lookup on it, so it cannot go away. */
+struct inode *inode_of(struct daemon *daemon, fuse_ino_t nodeid);
+
+/**
+ * The inode for a file just opened with O_PATH, and one reference to it.
+ * @param fd        O_PATH|O_NOFOLLOW; consumed: kept by a new inode, closed for a known
+ *                  one and on failure
+ * @param parent    nodeid of the directory it was found in, and its name there; 0 and
+ *                  NULL if it has none
+ * @param ret_attr  the attributes, as for stat(2), with the inode number to show
+ * @return 0; -ENFILE out of descriptors; -ENOMEM; what statx said
+ */
+int inode_table_find_or_add(struct daemon *daemon, int fd, fuse_ino_t parent,
+			    const char *name, struct inode **ret_inode,
+			    struct stat *ret_attr);
+
+/** The inode with this store file, if the kernel knows it, with a reference; or NULL. */
+struct inode *inode_table_find(struct daemon *daemon, int dirfd, const char *name);
+
+/** Take and drop references of ours; inode_put(inode, n) also serves FORGET. The last
+ *  one frees the inode: it must not be called with open_lock or change_lock held. */
+void inode_get(struct inode *inode);
+void inode_put(struct inode *inode, uint64_t n);
+
+/** Attributes of an inode as to be shown: sizes from the page cache where that is
+ *  newer, inode numbers made unique across devices. Returns 0 or a negative errno.
+ *  Takes no lock that is held across a wait. */
+int inode_stat(struct inode *inode, struct stat *ret_attr);
+
+#endif
