@@ -6,23 +6,37 @@
  * Who changed the store's file: we, or somebody behind the mount?
  *
  * Every change of ours (a write, a resize, also chmod, link, rename: all that moves
- * ctime) runs between change_begin() and change_end(), which samples size, mtime and
- * ctime again. Whoever looks at the attributes takes the lock exclusively, so no change
- * of ours is half done: a difference from the sample is somebody else's.
+ * ctime) runs between change_begin() and change_end(). The first to begin compares
+ * size, mtime and ctime with the sample that the last to end took: a difference is
+ * somebody else's, and is remembered until a revalidation takes it in. So nobody waits
+ * for anybody, and a change of ours never hides one that was made before it. What
+ * somebody else does in the very moment in which we change the file, too, cannot be
+ * told apart; NFS has the same limit.
  */
 
 #include "inode_table.h"
 
-/** Shared; may wait for a change_differs() that is running, that is for one fstat. */
+/** Before a change of ours. Never waits, save for one fstat. Not owed on directories
+ *  and the like, but harmless. Locks taken: sample_lock. */
 void change_begin(struct inode *inode);
-/** Samples the attributes (fd: store_fd or O_PATH) and unlocks. */
+/** After it, whether it succeeded or not; also refreshes inode->mode. */
 void change_end(struct inode *inode);
 
 /**
- * Compare the store's file with the sample, and take the sample anew.
- * @return true if somebody else changed it; false if not, if there was no sample yet,
- *         or if nothing of it is cached
+ * Whether somebody else has changed the file since we last took its content in.
+ * @return false also if nothing of it can be cached, or while a change of ours is
+ *         under way and none was noticed before
+ * Locks taken: sample_lock.
  */
 bool change_differs(struct inode *inode);
+
+/** Take the file as it is now for what both caches are about to know; a revalidation
+ *  calls this before it looks at the bytes.
+ *  @param ret_size  of the store's file, bytes
+ *  @return 0 or a negative errno */
+int change_settle(struct inode *inode, uint64_t *ret_size);
+
+/** Have change_differs() say yes, because a difference has been seen by other means. */
+void change_suspect(struct inode *inode);
 
 #endif

@@ -51,19 +51,39 @@ struct inode {
 	fuse_ino_t parent;
 	char *name;
 
-	/* Regular files only; open_file.c. Guarded by `open_lock`. */
-	pthread_mutex_t open_lock;
-	unsigned opens;        /* descriptors of the mount that are open */
-	unsigned writers;      /* of those, the writable ones */
-	int store_fd;          /* -1 while closed; O_RDWR as soon as anybody writes */
-	bool store_writable;
-	struct cl_mapping *mapping; /* made by the first open, freed with the inode */
+	/*
+	 * The rest is about the bytes of regular files: inode_data_init() and
+	 * inode_data_free() of open_file.h make and unmake it.
+	 */
 
-	/* change_guard.c: shared by whoever changes the store's file through us,
-	 * exclusive for whoever looks whether somebody else did. */
-	pthread_rwlock_t change_lock;
+	/* Made by the first open or resize, then constant. */
+	struct cl_mapping *_Atomic mapping;
+
+	/* open_file.c. The numbers stay the same while store_users is above zero. */
+	_Atomic int store_fd;       /* for reading; -1 if closed or not permitted */
+	_Atomic int store_write_fd; /* for writing; store_fd if that is read-write */
+	pthread_mutex_t open_lock;
+	/* Guarded by open_lock. */
+	unsigned opens;       /* descriptors of the mount that are open */
+	unsigned writers;     /* of those, the writable ones */
+	unsigned store_users; /* open files, and whoever called store_get() */
+	bool dirty_hold;      /* one of the users is ours: pages are still dirty */
+
+	/* change_guard.c. */
 	pthread_mutex_t sample_lock;
-	struct content_sample sample; /* guarded by sample_lock */
+	/* Guarded by sample_lock. */
+	unsigned changers;   /* changes of ours under way */
+	bool changed_behind; /* somebody else has changed the file */
+	struct content_sample sample;
+
+	/* revalidate.c. */
+	pthread_mutex_t revalidate_lock;
+	struct revalidation *revalidation; /* guarded by it: under way, or NULL */
+
+	/* size_adoption.c; atomic. */
+	_Atomic uint64_t padded_size;     /* READs are padded up to here; 0: not at all */
+	_Atomic uint64_t padded_until_ns; /* and until then; 0: no end in sight */
+	_Atomic unsigned attr_answers;    /* answers that carried attributes */
 };
 
 /**
@@ -95,7 +115,7 @@ int inode_table_find_or_add(struct daemon *daemon, int fd, fuse_ino_t parent,
 struct inode *inode_table_find(struct daemon *daemon, int dirfd, const char *name);
 
 /** Take and drop references of ours; inode_put(inode, n) also serves FORGET. The last
- *  one frees the inode: it must not be called with open_lock or change_lock held. */
+ *  one frees the inode: it must not be called with a lock of an inode held. */
 void inode_get(struct inode *inode);
 void inode_put(struct inode *inode, uint64_t n);
 

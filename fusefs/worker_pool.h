@@ -8,6 +8,8 @@
  * so submitting one cannot fail.
  */
 
+#include <stdbool.h>
+
 struct worker_pool;
 
 struct job {
@@ -25,6 +27,9 @@ int worker_pool_create(const char *name, unsigned max_threads,
 
 /** Queue a job. Never blocks, never fails. Any thread. */
 void worker_pool_submit(struct worker_pool *pool, struct job *job);
+
+/** Whether the calling thread is one of the pool's. For assertions. */
+bool worker_pool_is_mine(const struct worker_pool *pool);
 
 /** Run what is queued, end the threads, free. NULL is fine. Nobody may submit any more,
  *  jobs that are running excepted. */

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef FUSEFS_OPEN_FILE_H
+#define FUSEFS_OPEN_FILE_H
+
+/*
+ * Open files, and the store descriptors that serve them.
+ *
+ * However often a file is open on the mount, the store's file is open once: for
+ * reading at first, for both as soon as somebody writes, for as long as anybody uses
+ * it. A file that we may write but not read gets a second, write-only descriptor
+ * beside. All input and output is at explicit offsets, so nobody shares a position.
+ */
+
+#include "inode_table.h"
+
+/** What somebody needs a store descriptor for. */
+enum store_access {
+	STORE_READ = 1,
+	STORE_WRITE = 2, /* and for reading as well, if that is permitted */
+};
+
+/** One open(2) of the mount; lives in fi->fh. */
+struct open_file {
+	/* Set once. */
+	struct inode *inode; /* with a reference */
+	int flags;
+	int access; /* of enum store_access */
+
+	_Atomic unsigned refs; /* the kernel's, and one per prefetch under way */
+
+	pthread_mutex_t lock;
+	/* Guarded by lock. */
+	struct cl_readahead readahead;
+	bool prefetching;
+	cl_errseq_t errseq;
+};
+
+/** The open file of a request. */
+static inline struct open_file *open_file_of(const struct fuse_file_info *fi)
+{
+	return (struct open_file *)(uintptr_t)fi->fh;
+}
+
+/** Make a new inode ready for everything about its bytes. Before anybody sees it.
+ *  Returns 0 or a negative errno. */
+int inode_data_init(struct inode *inode);
+
+/** Free the mapping, writing its dirty pages, and close the store's file. The inode
+ *  has no open file any more, and nobody else sees it. */
+void inode_data_free(struct inode *inode);
+
+/** Make the mapping of a regular file if it has none yet. Returns 0 or a negative
+ *  errno. Locks taken: open_lock. */
+int inode_mapping_ensure(struct inode *inode);
+
+/**
+ * Register an open: the mapping is made, the store's file opened as flags want it, and
+ * fi filled in for fuse_reply_open() or fuse_reply_create(): fh, keep_cache, noflush.
+ * O_TRUNC, O_CREAT and O_EXCL are not looked at.
+ * @param flags  of open(2)
+ * @return 0; what open(2) of the store's file said; -ENFILE out of descriptors;
+ * -ENOMEM. Blocks only for the store. Locks taken: open_lock.
+ */
+int open_file_get(struct inode *inode, int flags, struct fuse_file_info *fi);
+
+/** Drop a reference of an open file; the last one gives its share of the store's
+ *  descriptor and of the inode back. Owed by whoever got an open that the kernel never
+ *  heard of (fuse_reply_open() failed). */
+void open_file_put(struct open_file *file);
+
+/**
+ * Use the store's file apart from any open of the mount: descriptors stay open, and
+ * their numbers the same, until store_put().
+ * @param access  of enum store_access
+ * @return 0, or what open(2) of the store's file said
+ * Locks taken: open_lock.
+ */
+int store_get(struct inode *inode, int access);
+void store_put(struct inode *inode);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef FUSEFS_PARKED_REQUEST_H
+#define FUSEFS_PARKED_REQUEST_H
+
+/*
+ * A request that waits for the gate, as data (R1).
+ */
+
+#include "inode_table.h"
+#include "worker_pool.h"
+
+/** Embedded in whatever the request needs besides. */
+struct parked_request {
+	struct inode *inode; /* the owner keeps it alive */
+	fuse_req_t req;
+	/** Called with the gate entry granted: leaves the gate, answers, frees. */
+	void (*run)(struct parked_request *request);
+
+	struct cl_gate_entry entry;
+	struct job job;
+};
+
+/**
+ * Run a request under a gate entry: now and on this thread if the gate lets it in,
+ * otherwise on daemon->continuations once it does.
+ * @param request  inode, req and run set; may be gone when this returns
+ * @param range    bytes
+ * Required: no lock held.
+ */
+void parked_request_enter(struct parked_request *request, enum cl_gate_kind kind,
+			  struct cl_range range);
+
+/** What a run function owes: leave the gate. */
+void parked_request_leave(struct parked_request *request);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef FUSEFS_SIZE_ADOPTION_H
+#define FUSEFS_SIZE_ADOPTION_H
+
+/*
+ * Making the kernel take a size that it did not set itself.
+ *
+ * A kernel that learns of a smaller size from a short READ keeps the pages past the
+ * end mapped. So from the moment a file has shrunk without the kernel knowing until it
+ * has heard of it properly (an answer with attributes), READs are not answered short
+ * but padded with zeros.
+ */
+
+#include "inode_table.h"
+
+/** The file has just shrunk from old_size. Gate: EXCLUSIVE over what went. */
+void adoption_begin(struct inode *inode, uint64_t old_size);
+
+/** An answer with the attributes of the inode has been sent: GETATTR, LOOKUP, SETATTR
+ *  and the like call this. Any type of file. */
+void adoption_answered(struct inode *inode);
+
+/** How many bytes of a READ must be answered although the file has only `have`.
+ *  @param offset,len  of the READ; have <= len */
+size_t adoption_padded_len(struct inode *inode, uint64_t offset, size_t len,
+			   size_t have);
+
+/** Make the kernel adopt the size now, and wait for it, 1 s at most. On a thread of
+ *  daemon->notifications, no lock held. Returns 0; -ENOENT if there is no path to the
+ *  file on the mount; -ETIMEDOUT. Then the next fstat(2) of anybody does it. */
+int adoption_run(struct inode *inode);
+
+#endif
