@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef FUSEFS_OPS_XATTR_H
+#define FUSEFS_OPS_XATTR_H
+
+/*
+ * The requests about extended attributes. Of struct fuse_lowlevel_ops; each answers req.
+ */
+
+#include "daemon.h"
+
+/** Names that begin like this are ours: they never reach the store and are not listed. */
+#define CONTROL_XATTR_PREFIX "user.foldfs."
+
+void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value,
+		 size_t size, int flags);
+void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size);
+void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size);
+void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name);
+
+#endif
