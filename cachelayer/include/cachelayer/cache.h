@@ -16,27 +16,28 @@ struct cl_mapping;
 
 /** Something the owner of the cache should hear of. The library itself never logs. */
 enum cl_event_kind {
-	CL_EVENT_HASH_MISMATCH,    /* a clean page is not what was read (--verify) */
-	CL_EVENT_WRITEBACK_FAILED, /* a dirty page did not reach the store; it stays dirty */
-	CL_EVENT_DATA_LOST,        /* a mapping went away with dirty pages left */
-	CL_EVENT_SHORT_STORE,      /* the store's file ended before the mapping's size */
+	CL_EVENT_HASH_MISMATCH,	   /* a clean page is not what was read (--verify) */
+	CL_EVENT_WRITEBACK_FAILED, /* a dirty page did not reach the store; it stays
+				      dirty */
+	CL_EVENT_DATA_LOST,	   /* a mapping went away with dirty pages left */
+	CL_EVENT_SHORT_STORE, /* the store's file ended before the mapping's size */
 };
 
 struct cl_event {
 	enum cl_event_kind kind;
-	void *store;        /* of the mapping concerned */
-	uint64_t page;      /* index of the first page concerned */
-	uint64_t npages;    /* how many pages */
-	int error;          /* negative errno, or 0 */
+	void *store;	 /* of the mapping concerned */
+	uint64_t page;	 /* index of the first page concerned */
+	uint64_t npages; /* how many pages */
+	int error;	 /* negative errno, or 0 */
 };
 
 struct cl_cache_config {
-	size_t size_bytes;          /* of the arena; rounded down to whole pages */
-	size_t max_request_bytes;   /* most bytes in one cl_read() or cl_write() */
-	unsigned max_requests;      /* most of those under way at once */
-	bool verify;                /* check XXH3 of clean pages on use and before reclaim */
-	bool writeback;             /* keep dirty pages; otherwise write through */
-	unsigned writeback_age_ms;  /* a dirty page is written back at this age */
+	size_t size_bytes;	  /* of the arena; rounded down to whole pages */
+	size_t max_request_bytes; /* most bytes in one cl_read() or cl_write() */
+	unsigned max_requests;	  /* most of those under way at once */
+	bool verify;	/* check XXH3 of clean pages on use and before reclaim */
+	bool writeback; /* keep dirty pages; otherwise write through */
+	unsigned writeback_age_ms; /* a dirty page is written back at this age */
 	void (*on_event)(void *arg, const struct cl_event *event); /* may be NULL */
 	void *on_event_arg;
 };
@@ -44,19 +45,19 @@ struct cl_cache_config {
 /** Counters since creation, and gauges. A snapshot; each is exact, together they
  *  are only nearly simultaneous. */
 struct cl_cache_stats {
-	uint64_t pages_total;   /* in the arena */
-	uint64_t pages_used;    /* not on the free list */
+	uint64_t pages_total; /* in the arena */
+	uint64_t pages_used;  /* not on the free list */
 	uint64_t pages_dirty;
 	uint64_t pages_writeback;
-	uint64_t hits;          /* pages found up to date */
-	uint64_t misses;        /* pages that had to be filled */
-	uint64_t fills;         /* reads of the store */
+	uint64_t hits;	 /* pages found up to date */
+	uint64_t misses; /* pages that had to be filled */
+	uint64_t fills;	 /* reads of the store */
 	uint64_t fill_bytes;
 	uint64_t readahead_pages;
 	uint64_t reclaimed;
 	uint64_t reclaim_skipped; /* candidates that were locked, pinned or dirty */
-	uint64_t ghost_hits;    /* pages that came back soon after reclaim */
-	uint64_t write_bytes;   /* to the store */
+	uint64_t ghost_hits;	  /* pages that came back soon after reclaim */
+	uint64_t write_bytes;	  /* to the store */
 	uint64_t writeback_errors;
 	uint64_t hash_mismatches;
 	uint64_t copied_on_write; /* pages replaced because a reader held them */

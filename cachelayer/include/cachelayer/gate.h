@@ -58,11 +58,13 @@ struct cl_gate_entry {
 	 * posts a semaphore. NULL if the entry is never parked (cl_gate_try_enter()).
 	 */
 	void (*granted)(struct cl_gate_entry *entry);
+	void *granted_arg; /* for granted(); the gate does not look at it */
 
 	/* The gate's own, guarded by its mutex. */
 	enum cl_gate_state state;
 	uint64_t arrival_ns; /* CLOCK_MONOTONIC, when it was parked */
 	struct cl_gate_entry *next, *prev;
+	struct cl_gate_entry *next_to_call;
 };
 
 /**
@@ -86,7 +88,7 @@ bool cl_gate_enter(struct cl_mapping *mapping, struct cl_gate_entry *entry);
 
 /**
  * Enter and wait for it. Only for threads that serve no requests (R1).
- * Uses entry->granted for itself.
+ * Uses entry->granted and granted_arg for itself.
  */
 void cl_gate_enter_wait(struct cl_mapping *mapping, struct cl_gate_entry *entry);
 

@@ -45,12 +45,14 @@ uint64_t cl_mapping_dirty_pages(const struct cl_mapping *mapping);
 
 /** What a read holds on to. The iovecs point into pages that are pinned until
  *  cl_read_end(); a pinned page's bytes never change under its holder: a writer
- *  replaces such a page instead. Large: keep one per thread rather than on the stack. */
+ *  replaces such a page instead. Large: keep one per thread rather than on the stack.
+ */
 struct cl_read {
 	struct iovec *iov;
 	int iovcnt;
 	size_t bytes; /* sum of iov; less than asked for only at the end of the file */
 	/* the library's own */
+	struct cl_cache *cache;
 	struct cl_page **pages;
 	size_t npages;
 	size_t capacity; /* in pages */

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The invalidate gate: see cachelayer/gate.h for its rules.
+ *
+ * Two queues under one mutex. An entry stands in `granted` while it holds the gate and
+ * in `parked` while it waits; both are short, as the kernel bounds the requests that it
+ * has under way, so a walk over them is cheaper than an interval tree.
+ */
+
+#include "invalidate_gate.h"
+
+#include <assert.h>
+#include <semaphore.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "mapping_internal.h"
+
+void gate_init(struct invalidate_gate *gate)
+{
+	cl_mutex_init(&gate->lock, CL_RANK_GATE, "invalidate gate");
+	gate->granted = gate->parked = (struct gate_queue){NULL, NULL};
+	gate->nparked = 0;
+}
+
+void gate_fini(struct invalidate_gate *gate)
+{
+	assert(!gate->granted.first && !gate->parked.first);
+	cl_mutex_destroy(&gate->lock);
+}
+
+/* ------------------------------------------------------------------- the queues */
+
+static void queue_append(struct gate_queue *queue, struct cl_gate_entry *entry)
+{
+	entry->next = NULL;
+	entry->prev = queue->last;
+	if (queue->last)
+		queue->last->next = entry;
+	else
+		queue->first = entry;
+	queue->last = entry;
+}
+
+static void queue_remove(struct gate_queue *queue, struct cl_gate_entry *entry)
+{
+	if (entry->prev)
+		entry->prev->next = entry->next;
+	else
+		queue->first = entry->next;
+	if (entry->next)
+		entry->next->prev = entry->prev;
+	else
+		queue->last = entry->prev;
+	entry->next = entry->prev = NULL;
+}
+
+/* -------------------------------------------------------------------- the rules */
+
+/** Kinds that keep an entry out while they are granted. */
+static unsigned kept_out_by_granted(enum cl_gate_kind kind)
+{
+	switch (kind) {
+	case CL_GATE_FILL:
+		return GATE_BIT(CL_GATE_CLOSE) | GATE_BIT(CL_GATE_EXCLUSIVE);
+	case CL_GATE_WRITE:
+		return GATE_BIT(CL_GATE_EXCLUSIVE);
+	case CL_GATE_CLOSE:
+		return GATE_BIT(CL_GATE_FILL);
+	case CL_GATE_EXCLUSIVE:
+		return GATE_BIT(CL_GATE_FILL) | GATE_BIT(CL_GATE_WRITE) |
+		       GATE_BIT(CL_GATE_EXCLUSIVE);
+	}
+	abort();
+}
+
+/**
+ * Kinds that keep an entry out while they were parked before it. A parked FILL or WRITE
+ * keeps nobody out: what it waits for may itself be waiting for the newcomer.
+ */
+static unsigned kept_out_by_parked(enum cl_gate_kind kind)
+{
+	switch (kind) {
+	case CL_GATE_FILL:
+		return GATE_BIT(CL_GATE_CLOSE) | GATE_BIT(CL_GATE_EXCLUSIVE);
+	case CL_GATE_WRITE:
+	case CL_GATE_EXCLUSIVE:
+		return GATE_BIT(CL_GATE_EXCLUSIVE);
+	case CL_GATE_CLOSE:
+		return 0;
+	}
+	abort();
+}
+
+static bool conflicts(const struct gate_queue *queue, unsigned kinds,
+		      const struct cl_gate_entry *entry)
+{
+	for (const struct cl_gate_entry *e = queue->first; e && e != entry; e = e->next)
+		if (GATE_BIT(e->kind) & kinds &&
+		    cl_range_overlaps(e->range, entry->range))
+			return true;
+	return false;
+}
+
+/** A parked entry is compared with those before it only; a new one with all. */
+static bool may_enter(const struct invalidate_gate *gate,
+		      const struct cl_gate_entry *entry)
+{
+	return !conflicts(&gate->granted, kept_out_by_granted(entry->kind), entry) &&
+	       !conflicts(&gate->parked, kept_out_by_parked(entry->kind), entry);
+}
+
+static void grant(struct invalidate_gate *gate, struct cl_gate_entry *entry)
+{
+	entry->state = CL_GATE_GRANTED;
+	queue_append(&gate->granted, entry);
+}
+
+/* -------------------------------------------------------------- entering, leaving */
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static bool enter(struct cl_mapping *mapping, struct cl_gate_entry *entry, bool park)
+{
+	struct invalidate_gate *gate = &mapping->gate;
+
+	cl_rank_assert_not_held(CL_RANK_PAGE);
+	assert(entry->range.start <= entry->range.end);
+	entry->range = cl_range_page_align(entry->range);
+	cl_mutex_lock(&gate->lock);
+	const bool granted = may_enter(gate, entry);
+
+	if (granted) {
+		grant(gate, entry);
+	} else if (park) {
+		entry->state = CL_GATE_PARKED;
+		entry->arrival_ns = now_ns();
+		queue_append(&gate->parked, entry);
+		gate->nparked++;
+	}
+	cl_mutex_unlock(&gate->lock);
+	return granted;
+}
+
+bool cl_gate_try_enter(struct cl_mapping *mapping, struct cl_gate_entry *entry)
+{
+	return enter(mapping, entry, false);
+}
+
+bool cl_gate_enter(struct cl_mapping *mapping, struct cl_gate_entry *entry)
+{
+	return enter(mapping, entry, true);
+}
+
+static void post_semaphore(struct cl_gate_entry *entry)
+{
+	sem_post(entry->granted_arg);
+}
+
+void cl_gate_enter_wait(struct cl_mapping *mapping, struct cl_gate_entry *entry)
+{
+	sem_t granted;
+
+	sem_init(&granted, 0, 0);
+	entry->granted = post_semaphore;
+	entry->granted_arg = &granted;
+	if (!cl_gate_enter(mapping, entry))
+		while (sem_wait(&granted) < 0)
+			; /* EINTR */
+	sem_destroy(&granted);
+}
+
+/** Grant whatever can be, oldest first. @return those granted, in order */
+static struct cl_gate_entry *grant_parked(struct invalidate_gate *gate)
+{
+	struct cl_gate_entry *first = NULL, **link = &first, *next;
+
+	for (struct cl_gate_entry *e = gate->parked.first; e; e = next) {
+		next = e->next;
+		if (!may_enter(gate, e))
+			continue;
+		queue_remove(&gate->parked, e);
+		gate->nparked--;
+		grant(gate, e);
+		e->next_to_call = NULL;
+		*link = e;
+		link = &e->next_to_call;
+	}
+	return first;
+}
+
+void cl_gate_leave(struct cl_mapping *mapping, struct cl_gate_entry *entry)
+{
+	struct invalidate_gate *gate = &mapping->gate;
+
+	cl_rank_assert_not_held(CL_RANK_PAGE);
+	cl_mutex_lock(&gate->lock);
+	assert(entry->state == CL_GATE_GRANTED);
+	queue_remove(&gate->granted, entry);
+	entry->state = CL_GATE_IDLE;
+	struct cl_gate_entry *call = gate->parked.first ? grant_parked(gate) : NULL;
+
+	cl_mutex_unlock(&gate->lock);
+	while (call) {
+		struct cl_gate_entry *next = call->next_to_call;
+
+		call->granted(call); /* may free it */
+		call = next;
+	}
+}
+
+size_t cl_gate_parked(struct cl_mapping *mapping)
+{
+	cl_mutex_lock(&mapping->gate.lock);
+	const size_t nparked = mapping->gate.nparked;
+
+	cl_mutex_unlock(&mapping->gate.lock);
+	return nparked;
+}
+
+#ifdef CL_DEBUG_LOCKS
+void gate_assert_held(struct invalidate_gate *gate, unsigned kinds,
+		      struct cl_range range, const char *site)
+{
+	bool covered = false;
+
+	range = cl_range_page_align(range);
+	cl_mutex_lock(&gate->lock);
+	for (struct cl_gate_entry *e = gate->granted.first; e && !covered; e = e->next)
+		covered =
+			GATE_BIT(e->kind) & kinds && cl_range_contains(e->range, range);
+	cl_mutex_unlock(&gate->lock);
+	if (covered)
+		return;
+	fprintf(stderr,
+		"cachelayer: %s needs a gate entry (kinds %#x) over [%llu, %llu)\n",
+		site, kinds, (unsigned long long)range.start,
+		(unsigned long long)range.end);
+	abort();
+}
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CACHELAYER_INVALIDATE_GATE_H
+#define CACHELAYER_INVALIDATE_GATE_H
+
+#include "cachelayer/gate.h"
+#include "lock_rank.h"
+
+struct gate_queue {
+	struct cl_gate_entry *first;
+	struct cl_gate_entry *last;
+};
+
+/** See cachelayer/gate.h for what it does. */
+struct invalidate_gate {
+	struct cl_mutex lock;
+	/* Guarded by lock. */
+	struct gate_queue granted;
+	struct gate_queue parked; /* oldest first; a CLOSE that waits is here, too */
+	size_t nparked;
+};
+
+void gate_init(struct invalidate_gate *gate);
+void gate_fini(struct invalidate_gate *gate);
+
+/** In debug builds: some granted entry of one of these kinds covers the range. */
+#define GATE_BIT(kind) (1u << (kind))
+#ifdef CL_DEBUG_LOCKS
+void gate_assert_held(struct invalidate_gate *gate, unsigned kinds,
+		      struct cl_range range, const char *site);
+#define gate_assert(mapping, kinds, range)                                             \
+	gate_assert_held(&(mapping)->gate, kinds, range, CL_LOCK_SITE)
+#else
+#define gate_assert(mapping, kinds, range) ((void)(range))
+#endif
+
+#endif

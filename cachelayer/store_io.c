@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* Whole transfers from and to the store. */
+
+#include "store_io.h"
+
+#include <errno.h>
+
+#include "mapping_internal.h"
+
+/** Step over n bytes. */
+static void iov_advance(struct iovec **iov, int *iovcnt, size_t n)
+{
+	while (*iovcnt > 0 && n >= (*iov)->iov_len) {
+		n -= (*iov)->iov_len;
+		(*iov)++;
+		(*iovcnt)--;
+	}
+	if (n > 0) {
+		(*iov)->iov_base = (char *)(*iov)->iov_base + n;
+		(*iov)->iov_len -= n;
+	}
+}
+
+static int at_most(int iovcnt)
+{
+	return iovcnt < STORE_IOV_MAX ? iovcnt : STORE_IOV_MAX;
+}
+
+ssize_t store_read(struct cl_mapping *mapping, struct iovec *iov, int iovcnt,
+		   uint64_t offset)
+{
+	ssize_t done = 0;
+
+	while (iovcnt > 0) {
+		const ssize_t n = mapping->ops->preadv(mapping->store, iov,
+						       at_most(iovcnt), offset);
+
+		if (n < 0)
+			return n;
+		if (n == 0)
+			break;
+		done += n;
+		offset += (uint64_t)n;
+		iov_advance(&iov, &iovcnt, (size_t)n);
+	}
+	return done;
+}
+
+size_t store_write(struct cl_mapping *mapping, struct iovec *iov, int iovcnt,
+		   uint64_t offset, int *ret_error)
+{
+	size_t done = 0;
+
+	*ret_error = 0;
+	while (iovcnt > 0) {
+		const ssize_t n = mapping->ops->pwritev(mapping->store, iov,
+							at_most(iovcnt), offset);
+
+		if (n <= 0) {
+			*ret_error = n < 0 ? (int)n : -EIO;
+			break;
+		}
+		done += (size_t)n;
+		offset += (uint64_t)n;
+		iov_advance(&iov, &iovcnt, (size_t)n);
+	}
+	count_add(&mapping->cache->count.write_bytes, done);
+	return done;
+}
