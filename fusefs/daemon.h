@@ -13,11 +13,12 @@
 
 #include "cachelayer/cache.h"
 
+struct fd_pressure;
 struct inode_table;
 struct worker_pool;
 
 struct options {
-	char *source;     /* absolute path */
+	char *source;	  /* absolute path */
 	char *mountpoint; /* absolute path */
 	size_t cache_size_bytes;
 	bool writeback;
@@ -28,10 +29,15 @@ struct options {
 	bool debug;
 	bool read_only;
 	bool noatime;
+	bool nodiratime;
+	bool nonempty;	  /* mount over a directory that is not empty */
 	bool allow_other; /* allow_other or allow_root */
 	double attr_timeout_s;
 	double entry_timeout_s;
-	int log_level; /* LOG_ERR … LOG_DEBUG of <syslog.h> */
+	int log_level;	    /* LOG_ERR … LOG_DEBUG of <syslog.h> */
+	char *fuse_options; /* what libfuse is to look at, as after -o; or NULL */
+	bool remount;	    /* not a mount, but new flags for one */
+	unsigned long mount_flags; /* MS_… of <sys/mount.h>, as asked for */
 };
 
 struct daemon {
@@ -39,10 +45,13 @@ struct daemon {
 	struct fuse_session *session;
 	struct cl_cache *cache;
 	struct inode_table *inodes;
-	int source_fd;    /* O_PATH of the source directory */
+	int source_fd;	  /* O_PATH of the source directory */
 	dev_t source_dev; /* and its device */
+	dev_t own_dev;	  /* of the mount: where it shows up in the source, we stop */
 	int proc_fd_dir;  /* O_PATH of /proc/self/fd: reopens O_PATH descriptors */
 	bool privileged;  /* we run as root: requests take their caller's identity */
+	size_t max_request_bytes; /* most in one READ or WRITE */
+	struct fd_pressure *fd_pressure;
 	/*
 	 * Continuations of requests that were parked: answers from the page cache,
 	 * exclusive work. A job here may wait for the store, for page locks and for

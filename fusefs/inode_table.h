@@ -13,6 +13,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/stat.h>
+#include <urcu/hlist.h>
+#include <urcu/list.h>
 
 #include "cachelayer/mapping.h"
 #include "daemon.h"
@@ -39,16 +41,18 @@ struct inode {
 	uint64_t generation; /* fits in 32 bits: file handles carry no more */
 	struct inode_key key;
 	mode_t type; /* S_IFMT bits */
-	int fd;      /* O_PATH | O_NOFOLLOW */
+	int fd;	     /* O_PATH | O_NOFOLLOW */
 
 	/* Atomic. */
-	_Atomic uint64_t refs;      /* kernel lookups and references of ours together */
-	_Atomic mode_t mode;        /* as last seen: tells whether a write must clear set-id bits */
+	_Atomic uint64_t refs; /* kernel lookups and references of ours together */
+	_Atomic mode_t
+		mode; /* as last seen: tells whether a write must clear set-id bits */
 	_Atomic uint64_t last_used; /* coarse clock: for giving descriptors back */
-	_Atomic bool unlinked;      /* the last name has gone, as far as we know */
+	_Atomic bool unlinked;	    /* the last name has gone, as far as we know */
 
-	/* Guarded by the inode table's lock: the last name it was looked up by. */
-	fuse_ino_t parent;
+	/* Guarded by the inode table's lock. */
+	struct cds_hlist_node node; /* in the table's hash, by key */
+	fuse_ino_t parent; /* the last name it was looked up by; or 0 and NULL */
 	char *name;
 
 	/*
@@ -60,14 +64,15 @@ struct inode {
 	struct cl_mapping *_Atomic mapping;
 
 	/* open_file.c. The numbers stay the same while store_users is above zero. */
-	_Atomic int store_fd;       /* for reading; -1 if closed or not permitted */
+	_Atomic int store_fd;	    /* for reading; -1 if closed or not permitted */
 	_Atomic int store_write_fd; /* for writing; store_fd if that is read-write */
 	pthread_mutex_t open_lock;
 	/* Guarded by open_lock. */
-	unsigned opens;       /* descriptors of the mount that are open */
+	unsigned opens;	      /* descriptors of the mount that are open */
 	unsigned writers;     /* of those, the writable ones */
 	unsigned store_users; /* open files, and whoever called store_get() */
-	bool dirty_hold;      /* one of the users is ours: pages are still dirty */
+	bool dirty_hold;      /* one of the users is dirty_hold.c */
+	struct cds_list_head dirty_node; /* guarded by dirty_hold.c's lock */
 
 	/* change_guard.c. */
 	pthread_mutex_t sample_lock;
@@ -81,9 +86,9 @@ struct inode {
 	struct revalidation *revalidation; /* guarded by it: under way, or NULL */
 
 	/* size_adoption.c; atomic. */
-	_Atomic uint64_t padded_size;     /* READs are padded up to here; 0: not at all */
+	_Atomic uint64_t padded_size; /* READs are padded up to here; 0: not at all */
 	_Atomic uint64_t padded_until_ns; /* and until then; 0: no end in sight */
-	_Atomic unsigned attr_answers;    /* answers that carried attributes */
+	_Atomic unsigned attr_answers;	  /* answers that carried attributes */
 };
 
 /**
@@ -95,8 +100,18 @@ int inode_table_create(struct daemon *daemon, struct inode_table **ret_table);
 /** Free every inode left; their mappings first. Nothing may be in flight. */
 void inode_table_free(struct inode_table *table);
 
-/** The inode of a request. The kernel holds a lookup on it, so it cannot go away. */
+/** The inode of a request. The kernel holds a lookup on it, so it cannot go away; and
+ *  it is an error of ours, and the end of the daemon, if there is none. Wait-free. */
 struct inode *inode_of(struct daemon *daemon, fuse_ino_t nodeid);
+
+/**
+ * The inode with a nodeid that the kernel may have forgotten, with a reference: what
+ * open_by_handle_at(2) on the mount asks for. A forgotten one comes back, with the same
+ * nodeid, if the daemon is privileged and its file handle is still remembered.
+ * @return 0; -ESTALE
+ */
+int inode_table_revive(struct daemon *daemon, fuse_ino_t nodeid,
+		       struct inode **ret_inode);
 
 /**
  * The inode for a file just opened with O_PATH, and one reference to it.
@@ -111,8 +126,38 @@ int inode_table_find_or_add(struct daemon *daemon, int fd, fuse_ino_t parent,
 			    const char *name, struct inode **ret_inode,
 			    struct stat *ret_attr);
 
-/** The inode with this store file, if the kernel knows it, with a reference; or NULL. */
+/** The inode with this store file, if the kernel knows it, with a reference; or NULL.
+ */
 struct inode *inode_table_find(struct daemon *daemon, int dirfd, const char *name);
+
+/** Likewise by key. If parent is not 0, that and name are noted as where it was found.
+ */
+struct inode *inode_table_find_key(struct daemon *daemon, const struct inode_key *key,
+				   fuse_ino_t parent, const char *name);
+
+/** The inode is now known by this name, or by none (0, NULL). */
+void inode_table_rename(struct inode *inode, fuse_ino_t parent, const char *name);
+
+/**
+ * The inodes that are the best to be forgotten: no directories, not open, not used
+ * since `before_ns` (of inode_clock_ns()), longest unused first.
+ * @param nodeids  room for max
+ * @return how many were found; 0 also when out of memory
+ */
+size_t inode_table_idle(struct inode_table *table, uint64_t before_ns,
+			fuse_ino_t *nodeids, size_t max);
+
+/**
+ * The name by which the kernel knows an inode, if it is still idle; it counts as used
+ * then, so that it is not chosen again at once.
+ * @param ret_name  free() it
+ * @return whether there is one
+ */
+bool inode_table_take_idle_name(struct inode_table *table, fuse_ino_t nodeid,
+				fuse_ino_t *ret_parent, char **ret_name);
+
+/** What inode->last_used counts. */
+uint64_t inode_clock_ns(void);
 
 /** Take and drop references of ours; inode_put(inode, n) also serves FORGET. The last
  *  one frees the inode: it must not be called with a lock of an inode held. */

@@ -3,12 +3,14 @@
 #define FUSEFS_OPS_XATTR_H
 
 /*
- * The requests about extended attributes. Of struct fuse_lowlevel_ops; each answers req.
+ * The requests about extended attributes. Of struct fuse_lowlevel_ops; each answers
+ * req.
  */
 
 #include "daemon.h"
 
-/** Names that begin like this are ours: they never reach the store and are not listed. */
+/** Names that begin like this are ours: they never reach the store and are not listed.
+ */
 #define CONTROL_XATTR_PREFIX "user.foldfs."
 
 void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value,
