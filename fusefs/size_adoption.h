@@ -16,9 +16,9 @@
 /** The file has just shrunk from old_size. Gate: EXCLUSIVE over what went. */
 void adoption_begin(struct inode *inode, uint64_t old_size);
 
-/** An answer with the attributes of the inode has been sent: GETATTR, LOOKUP, SETATTR
- *  and the like call this. Any type of file. */
-void adoption_answered(struct inode *inode);
+/** An answer with these attributes of the inode has been sent: GETATTR, LOOKUP, SETATTR
+ *  and the like call this. Any type of file; the caller still holds a reference. */
+void adoption_answered(struct inode *inode, const struct stat *attr);
 
 /** How many bytes of a READ must be answered although the file has only `have`.
  *  @param offset,len  of the READ; have <= len */

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Store input and output: the library's calls on the store's file of an inode.
+ *
+ * Page locks may be held, so nothing here waits for more than the store. A write is a
+ * change of ours and says so to the change guard.
+ */
+
+#include "inode_store.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <unistd.h>
+
+#include "change_guard.h"
+#include "inode_table.h"
+
+/* Move the start of an array on by some bytes. */
+static void iov_advance(struct iovec **iov, int *iovcnt, size_t bytes)
+{
+	while (*iovcnt > 0 && bytes >= (*iov)->iov_len) {
+		bytes -= (*iov)->iov_len;
+		(*iov)++;
+		(*iovcnt)--;
+	}
+	if (bytes > 0) {
+		(*iov)->iov_base = (char *)(*iov)->iov_base + bytes;
+		(*iov)->iov_len -= bytes;
+	}
+}
+
+static int iov_part(int iovcnt)
+{
+	return iovcnt < IOV_MAX ? iovcnt : IOV_MAX;
+}
+
+static ssize_t store_preadv(void *store, struct iovec *iov, int iovcnt, uint64_t offset)
+{
+	struct inode *inode = store;
+	const int fd = inode->store_fd;
+	ssize_t done = 0, n;
+
+	if (fd < 0)
+		return -EBADF;
+	while (iovcnt > 0) {
+		n = preadv(fd, iov, iov_part(iovcnt), (off_t)(offset + (uint64_t)done));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		done += n;
+		iov_advance(&iov, &iovcnt, (size_t)n);
+	}
+	return done;
+}
+
+static ssize_t store_pwritev(void *store, struct iovec *iov, int iovcnt, uint64_t offset)
+{
+	struct inode *inode = store;
+	const int fd = inode->store_write_fd;
+	ssize_t n;
+
+	if (fd < 0)
+		return -EBADF;
+	change_begin(inode);
+	do
+		n = pwritev(fd, iov, iov_part(iovcnt), (off_t)offset);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		n = -errno;
+	else if (n == 0)
+		n = -EIO; /* a store that takes nothing and gives no reason */
+	change_end(inode);
+	return n;
+}
+
+static int store_sync(void *store, bool data_only)
+{
+	struct inode *inode = store;
+	const int write_fd = inode->store_write_fd;
+	const int fd = write_fd >= 0 ? write_fd : inode->store_fd;
+	int status;
+
+	if (fd < 0)
+		return -EBADF;
+	do
+		status = data_only ? fdatasync(fd) : fsync(fd);
+	while (status < 0 && errno == EINTR);
+	return status < 0 ? -errno : 0;
+}
+
+const struct cl_store_ops inode_store_ops = {
+	.preadv = store_preadv,
+	.pwritev = store_pwritev,
+	.sync = store_sync,
+};

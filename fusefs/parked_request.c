@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Parked requests: what cannot have the gate now goes on when it can.
+ *
+ * The gate grants on whatever thread made room; that thread has its own work, so the
+ * request goes on in the continuations pool.
+ */
+
+#include "parked_request.h"
+
+#include <urcu/compiler.h>
+
+static void run_job(struct job *job)
+{
+	struct parked_request *request =
+		caa_container_of(job, struct parked_request, job);
+
+	request->run(request);
+}
+
+static void granted(struct cl_gate_entry *entry)
+{
+	struct parked_request *request =
+		caa_container_of(entry, struct parked_request, entry);
+
+	worker_pool_submit(request->inode->daemon->continuations, &request->job);
+}
+
+void parked_request_enter(struct parked_request *request, enum cl_gate_kind kind,
+			  struct cl_range range)
+{
+	request->job.run = run_job;
+	request->entry = (struct cl_gate_entry){
+		.range = range,
+		.kind = kind,
+		.granted = granted,
+	};
+	/* If this says false, the request may already be answered and freed. */
+	if (cl_gate_enter(request->inode->mapping, &request->entry))
+		request->run(request);
+}
+
+void parked_request_leave(struct parked_request *request)
+{
+	cl_gate_leave(request->inode->mapping, &request->entry);
+}
