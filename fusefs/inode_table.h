@@ -71,8 +71,9 @@ struct inode {
 	unsigned opens;	      /* descriptors of the mount that are open */
 	unsigned writers;     /* of those, the writable ones */
 	unsigned store_users; /* open files, and whoever called store_get() */
-	bool dirty_hold;      /* one of the users is dirty_hold.c */
-	struct cds_list_head dirty_node; /* guarded by dirty_hold.c's lock */
+	/* Guarded by dirty_hold.c's lock. */
+	bool dirty_hold; /* one of the store's users is dirty_hold.c */
+	struct cds_list_head dirty_node;
 
 	/* change_guard.c. */
 	pthread_mutex_t sample_lock;
@@ -88,7 +89,6 @@ struct inode {
 	/* size_adoption.c; atomic. */
 	_Atomic uint64_t padded_size; /* READs are padded up to here; 0: not at all */
 	_Atomic uint64_t padded_until_ns; /* and until then; 0: no end in sight */
-	_Atomic unsigned attr_answers;	  /* answers that carried attributes */
 };
 
 /**

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Open files and store descriptors.
+ *
+ * The store's file is reached through /proc/self/fd and the inode's O_PATH descriptor,
+ * so it is the right one whatever has been renamed or removed meanwhile. When a writer
+ * comes to a file that is open for reading only, the new descriptor takes the old one's
+ * number (dup3): input and output under way holds the old file and is not disturbed.
+ */
+
+#include "open_file.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "change_guard.h"
+#include "dirty_hold.h"
+#include "inode_store.h"
+
+/* ----------------------------------------------------------- store descriptors */
+
+/** @return a descriptor or a negative errno */
+static int reopen(struct inode *inode, int flags)
+{
+	struct daemon *daemon = inode->daemon;
+	char name[16];
+	int fd;
+
+	snprintf(name, sizeof(name), "%d", inode->fd);
+	flags |= O_CLOEXEC | O_NOCTTY;
+	if (daemon->options.noatime)
+		flags |= O_NOATIME;
+	for (;;) {
+		fd = openat(daemon->proc_fd_dir, name, flags);
+		if (fd >= 0)
+			return fd;
+		if (errno == EPERM && flags & O_NOATIME)
+			flags &= ~O_NOATIME; /* only for the owner */
+		else if (errno != EINTR)
+			return errno == EMFILE ? -ENFILE : -errno;
+	}
+}
+
+/* Required: open_lock. */
+static int open_for_writing(struct inode *inode, int access)
+{
+	int fd = reopen(inode, O_RDWR);
+
+	if (fd == -EACCES && !(access & STORE_READ)) {
+		/* Permitted to write and not to read: beside whatever there is. */
+		fd = reopen(inode, O_WRONLY);
+		if (fd >= 0)
+			inode->store_write_fd = fd;
+		return fd < 0 ? fd : 0;
+	}
+	if (fd < 0)
+		return fd;
+	if (inode->store_fd < 0) {
+		inode->store_fd = fd;
+	} else {
+		/* Cannot fail: both are open. */
+		dup3(fd, inode->store_fd, O_CLOEXEC);
+		close(fd);
+	}
+	inode->store_write_fd = inode->store_fd;
+	return 0;
+}
+
+/* Required: open_lock. */
+static int open_store(struct inode *inode, int access)
+{
+	int status = 0;
+
+	if (access & STORE_WRITE && inode->store_write_fd < 0)
+		status = open_for_writing(inode, access);
+	if (status == 0 && access & STORE_READ && inode->store_fd < 0) {
+		const int fd = reopen(inode, O_RDONLY);
+
+		if (fd >= 0)
+			inode->store_fd = fd;
+		else
+			status = fd;
+	}
+	return status;
+}
+
+/* Required: open_lock, or nobody else has the inode. */
+static void close_store(struct inode *inode)
+{
+	const int fd = inode->store_fd, write_fd = inode->store_write_fd;
+
+	inode->store_fd = inode->store_write_fd = -1;
+	if (write_fd >= 0 && write_fd != fd)
+		close(write_fd);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* Required: open_lock. */
+static int use_store(struct inode *inode, int access)
+{
+	const int status = open_store(inode, access);
+
+	if (status == 0)
+		inode->store_users++;
+	else if (inode->store_users == 0)
+		close_store(inode);
+	return status;
+}
+
+int store_get(struct inode *inode, int access)
+{
+	int status;
+
+	pthread_mutex_lock(&inode->open_lock);
+	status = use_store(inode, access);
+	pthread_mutex_unlock(&inode->open_lock);
+	return status;
+}
+
+void store_put(struct inode *inode)
+{
+	pthread_mutex_lock(&inode->open_lock);
+	assert(inode->store_users > 0);
+	if (inode->store_users > 1)
+		inode->store_users--;
+	else if (inode->mapping && cl_mapping_dirty_pages(inode->mapping) > 0)
+		dirty_hold_add(inode);
+	else {
+		inode->store_users = 0;
+		close_store(inode);
+	}
+	pthread_mutex_unlock(&inode->open_lock);
+}
+
+/* -------------------------------------------------------------------- inodes */
+
+int inode_data_init(struct inode *inode)
+{
+	inode->mapping = NULL;
+	inode->store_fd = inode->store_write_fd = -1;
+	CDS_INIT_LIST_HEAD(&inode->dirty_node);
+	pthread_mutex_init(&inode->open_lock, NULL);
+	pthread_mutex_init(&inode->sample_lock, NULL);
+	pthread_mutex_init(&inode->revalidate_lock, NULL);
+	return 0;
+}
+
+void inode_data_free(struct inode *inode)
+{
+	assert(!inode->revalidation);
+	dirty_hold_forget(inode);
+	cl_mapping_free(inode->mapping);
+	inode->mapping = NULL;
+	close_store(inode);
+	pthread_mutex_destroy(&inode->revalidate_lock);
+	pthread_mutex_destroy(&inode->sample_lock);
+	pthread_mutex_destroy(&inode->open_lock);
+}
+
+/* Required: open_lock. */
+static int ensure_mapping(struct inode *inode)
+{
+	struct cl_mapping *mapping;
+	uint64_t size;
+	int status;
+
+	if (inode->mapping)
+		return 0;
+	assert(S_ISREG(inode->type));
+	/* The sample first: what changes after it, is noticed. */
+	status = change_settle(inode, &size);
+	if (status < 0)
+		return status;
+	status = cl_mapping_create(inode->daemon->cache, &inode_store_ops, inode, size,
+				   &mapping);
+	if (status == 0)
+		inode->mapping = mapping;
+	return status;
+}
+
+int inode_mapping_ensure(struct inode *inode)
+{
+	int status;
+
+	pthread_mutex_lock(&inode->open_lock);
+	status = ensure_mapping(inode);
+	pthread_mutex_unlock(&inode->open_lock);
+	return status;
+}
+
+/* ---------------------------------------------------------------- open files */
+
+static int access_of(int flags)
+{
+	switch (flags & O_ACCMODE) {
+	case O_RDONLY:
+		return STORE_READ;
+	case O_WRONLY:
+		return STORE_WRITE;
+	default:
+		return STORE_READ | STORE_WRITE;
+	}
+}
+
+/* Count an open in. */
+static int register_open(struct inode *inode, int access)
+{
+	int status;
+
+	pthread_mutex_lock(&inode->open_lock);
+	status = ensure_mapping(inode);
+	if (status == 0)
+		status = use_store(inode, access);
+	if (status == 0) {
+		inode->opens++;
+		if (access & STORE_WRITE)
+			inode->writers++;
+	}
+	pthread_mutex_unlock(&inode->open_lock);
+	return status;
+}
+
+int open_file_get(struct inode *inode, int flags, struct fuse_file_info *fi)
+{
+	struct open_file *file = calloc(1, sizeof(*file));
+	int status;
+
+	if (!file)
+		return -ENOMEM;
+	file->access = access_of(flags);
+	status = register_open(inode, file->access);
+	if (status < 0) {
+		free(file);
+		return status;
+	}
+	inode_get(inode);
+	file->inode = inode;
+	file->flags = flags;
+	file->refs = 1;
+	file->errseq = cl_errseq_sample(inode->mapping);
+	pthread_mutex_init(&file->lock, NULL);
+
+	fi->fh = (uintptr_t)file;
+	fi->keep_cache = 1;
+	/* Nothing to report and nothing to write when a mere reader closes. */
+	fi->noflush = file->access == STORE_READ;
+	return 0;
+}
+
+void open_file_put(struct open_file *file)
+{
+	struct inode *inode = file->inode;
+
+	if (atomic_fetch_sub(&file->refs, 1) > 1)
+		return;
+	pthread_mutex_lock(&inode->open_lock);
+	inode->opens--;
+	if (file->access & STORE_WRITE)
+		inode->writers--;
+	pthread_mutex_unlock(&inode->open_lock);
+	pthread_mutex_destroy(&file->lock);
+	free(file);
+	store_put(inode);
+	inode_put(inode, 1);
+}
