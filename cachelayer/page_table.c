@@ -165,6 +165,7 @@ static void prune(struct page_table *table, struct pt_node *node)
 		} else {
 			atomic_store_explicit(&table->root, NULL, memory_order_release);
 		}
+		cl_rcu_tsan_release();
 		urcu_bp_call_rcu(&node->rcu, free_node);
 		node = parent;
 	}
