@@ -98,6 +98,16 @@ int change_settle(struct inode *inode, uint64_t *ret_size)
 	return status;
 }
 
+bool change_pending(struct inode *inode)
+{
+	bool pending;
+
+	pthread_mutex_lock(&inode->sample_lock);
+	pending = inode->changed_behind;
+	pthread_mutex_unlock(&inode->sample_lock);
+	return pending;
+}
+
 void change_suspect(struct inode *inode)
 {
 	pthread_mutex_lock(&inode->sample_lock);

@@ -36,6 +36,9 @@ bool change_differs(struct inode *inode);
  *  @return 0 or a negative errno */
 int change_settle(struct inode *inode, uint64_t *ret_size);
 
+/** What change_differs() would say without looking at the file again. */
+bool change_pending(struct inode *inode);
+
 /** Have change_differs() say yes, because a difference has been seen by other means. */
 void change_suspect(struct inode *inode);
 

@@ -86,9 +86,10 @@ struct inode {
 	pthread_mutex_t revalidate_lock;
 	struct revalidation *revalidation; /* guarded by it: under way, or NULL */
 
-	/* size_adoption.c; atomic. */
-	_Atomic uint64_t padded_size; /* READs are padded up to here; 0: not at all */
+	/* size_adoption.c. */
+	_Atomic uint64_t padded_size;     /* READs are padded up to here; 0: not at all */
 	_Atomic uint64_t padded_until_ns; /* and until then; 0: no end in sight */
+	unsigned shrinks; /* those the kernel did not ask for; guarded by sample_lock */
 };
 
 /**

@@ -29,6 +29,9 @@ struct revalidate_waiter {
  *  Locks taken: revalidate_lock. */
 int revalidate_start(struct inode *inode, struct revalidate_waiter *waiter);
 
+/** Whether one is under way: until it is over, no answer may carry new attributes. */
+bool revalidate_running(struct inode *inode);
+
 /** The file does not look as it should: revalidate it some time. Any thread, page locks
  *  held or not. */
 void revalidate_soon(struct inode *inode);

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* Notifications: the only calls of fuse_lowlevel_notify_… about a file's content. */
+
+#include "notifier.h"
+
+#include <assert.h>
+#include <errno.h>
+
+#include "worker_pool.h"
+
+static int notify(struct inode *inode, off_t offset, off_t len)
+{
+	struct daemon *daemon = inode->daemon;
+	int status;
+
+	assert(worker_pool_is_mine(daemon->notifications));
+	status = fuse_lowlevel_notify_inval_inode(daemon->session, inode->nodeid, offset,
+						  len);
+	/* The kernel has forgotten the inode, and its pages with it. */
+	return status == -ENOENT ? 0 : status;
+}
+
+int notifier_invalidate(struct inode *inode, struct cl_range range)
+{
+	if (range.start >= range.end)
+		return 0;
+	/* Length 0 stands for "to the end". */
+	return notify(inode, (off_t)range.start,
+		      range.end > INT64_MAX ? 0 : (off_t)(range.end - range.start));
+}
+
+int notifier_forget_attributes(struct inode *inode)
+{
+	return notify(inode, -1, 0);
+}

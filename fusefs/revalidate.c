@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Revalidation: a round compares the cached pages with the store while the gate keeps
+ * everybody out, opens the gate, then tells the kernel what to drop.
+ *
+ * Between the two the kernel may still show old bytes, as it did before; nobody who
+ * waits for the round has been answered. A request that notices a change which was made
+ * after the round had looked at the store waits for the next round, the others for the
+ * one under way.
+ *
+ * The kernel is made to adopt the size when the round is over for all others: asking it
+ * to makes it send a GETATTR, which must not wait for the round that asks.
+ */
+
+#include "revalidate.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "change_guard.h"
+#include "notifier.h"
+#include "open_file.h"
+#include "size_adoption.h"
+#include "worker_pool.h"
+
+/* More than these, and the last one is stretched: dropping too much is harmless. */
+#define MAX_RANGES 256
+
+struct revalidation {
+	struct job job;
+	struct inode *inode; /* with a reference */
+
+	/* Guarded by inode->revalidate_lock. */
+	bool settled; /* later changes are for the next round */
+	bool again;   /* there must be a next round */
+	struct cds_list_head waiters, next_waiters;
+
+	/* The round's own. */
+	uint64_t old_size, new_size;
+	struct cl_range ranges[MAX_RANGES];
+	size_t nranges;
+};
+
+/* ------------------------------------------------------------------- a round */
+
+static void add_range(void *arg, struct cl_range range)
+{
+	struct revalidation *r = arg;
+
+	if (r->nranges < MAX_RANGES)
+		r->ranges[r->nranges++] = range;
+	else
+		r->ranges[MAX_RANGES - 1].end = range.end;
+}
+
+static int settle(struct revalidation *r, uint64_t *ret_size)
+{
+	struct inode *inode = r->inode;
+	int status;
+
+	pthread_mutex_lock(&inode->revalidate_lock);
+	r->settled = true;
+	status = change_settle(inode, ret_size);
+	pthread_mutex_unlock(&inode->revalidate_lock);
+	return status;
+}
+
+/* Gate: EXCLUSIVE over the whole file. */
+static void compare(struct revalidation *r)
+{
+	const struct cl_range whole = {0, CL_RANGE_EOF};
+	struct cl_mapping *mapping = r->inode->mapping;
+	uint64_t size;
+
+	/* What we have not written yet is newer than anything. If it cannot be written
+	 * now, it stays; the library has recorded the error. */
+	cl_writeback(mapping, whole);
+	r->old_size = cl_mapping_size(mapping);
+	r->nranges = 0;
+	if (settle(r, &size) < 0)
+		size = r->old_size;
+	/* An error has made it drop, and report, everything. */
+	cl_revalidate(mapping, size, add_range, r);
+	r->new_size = cl_mapping_size(mapping);
+	if (r->new_size < r->old_size)
+		adoption_begin(r->inode, r->old_size);
+}
+
+static void do_round(struct revalidation *r)
+{
+	struct cl_gate_entry entry = {
+		.range = {0, CL_RANGE_EOF},
+		.kind = CL_GATE_EXCLUSIVE,
+	};
+	struct inode *inode = r->inode;
+	const bool in_use = store_get(inode, STORE_READ) == 0;
+
+	/* Without a descriptor the comparison fails, and everything is dropped. */
+	cl_gate_enter_wait(inode->mapping, &entry);
+	compare(r);
+	cl_gate_leave(inode->mapping, &entry);
+	if (in_use)
+		store_put(inode);
+
+	for (size_t i = 0; i < r->nranges; i++)
+		notifier_invalidate(inode, r->ranges[i]);
+	notifier_forget_attributes(inode);
+}
+
+/* ------------------------------------------------------------------ its waiters */
+
+/* Call those that do (not) need the size adopted. */
+static void call_waiters(struct cds_list_head *waiters, bool needs_adoption)
+{
+	struct revalidate_waiter *waiter, *next;
+
+	cds_list_for_each_entry_safe(waiter, next, waiters, node)
+	{
+		if (waiter->needs_adoption != needs_adoption)
+			continue;
+		cds_list_del(&waiter->node);
+		waiter->done(waiter);
+	}
+}
+
+/* Take the round's waiters off; then start the next round, or let go.
+ * Required: revalidate_lock. */
+static void end_round(struct revalidation *r, struct cds_list_head *ret_waiters)
+{
+	CDS_INIT_LIST_HEAD(ret_waiters);
+	cds_list_splice(&r->waiters, ret_waiters);
+	CDS_INIT_LIST_HEAD(&r->waiters);
+	cds_list_splice(&r->next_waiters, &r->waiters);
+	CDS_INIT_LIST_HEAD(&r->next_waiters);
+	r->settled = false;
+	if (!r->again)
+		r->inode->revalidation = NULL;
+}
+
+static void run(struct job *job)
+{
+	struct revalidation *r = (struct revalidation *)job;
+	struct inode *inode = r->inode;
+	struct cds_list_head waiters;
+	bool again, resized;
+
+	do_round(r);
+	resized = r->new_size != r->old_size;
+	inode_get(inode);
+
+	pthread_mutex_lock(&inode->revalidate_lock);
+	end_round(r, &waiters);
+	again = r->again;
+	r->again = false;
+	pthread_mutex_unlock(&inode->revalidate_lock);
+
+	if (again) {
+		worker_pool_submit(inode->daemon->notifications, &r->job);
+	} else {
+		free(r);
+		inode_put(inode, 1);
+	}
+	call_waiters(&waiters, false);
+	/* If this fails, the file has no path: the next fstat(2) does it. */
+	if (resized)
+		adoption_run(inode);
+	call_waiters(&waiters, true);
+	inode_put(inode, 1);
+}
+
+/* Required: revalidate_lock, no revalidation under way. */
+static struct revalidation *create(struct inode *inode)
+{
+	struct revalidation *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->job.run = run;
+	inode_get(inode);
+	r->inode = inode;
+	CDS_INIT_LIST_HEAD(&r->waiters);
+	CDS_INIT_LIST_HEAD(&r->next_waiters);
+	inode->revalidation = r;
+	worker_pool_submit(inode->daemon->notifications, &r->job);
+	return r;
+}
+
+int revalidate_start(struct inode *inode, struct revalidate_waiter *waiter)
+{
+	struct revalidation *r;
+	bool next_round;
+
+	pthread_mutex_lock(&inode->revalidate_lock);
+	r = inode->revalidation ? inode->revalidation : create(inode);
+	if (r) {
+		next_round = r->settled && change_pending(inode);
+		r->again |= next_round;
+		if (waiter)
+			cds_list_add_tail(&waiter->node,
+					  next_round ? &r->next_waiters : &r->waiters);
+	}
+	pthread_mutex_unlock(&inode->revalidate_lock);
+	return r ? 0 : -ENOMEM;
+}
+
+bool revalidate_running(struct inode *inode)
+{
+	bool running;
+
+	pthread_mutex_lock(&inode->revalidate_lock);
+	running = inode->revalidation != NULL;
+	pthread_mutex_unlock(&inode->revalidate_lock);
+	return running;
+}
+
+void revalidate_soon(struct inode *inode)
+{
+	change_suspect(inode);
+	/* Out of memory: whoever opens the file or asks for its attributes does it. */
+	revalidate_start(inode, NULL);
+}
