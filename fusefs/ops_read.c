@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * READ: from the page cache's pages straight into the answer.
+ *
+ * The gate is held until the answer has gone out: whoever closes it knows then that no
+ * page on its way to the kernel is unknown to him (I2). After the answer the file may be
+ * closed and forgotten at once, so the inode is referenced for the rest.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ops_data.h"
+#include "parked_request.h"
+#include "prefetch.h"
+#include "read_buffer.h"
+#include "reply.h"
+#include "size_adoption.h"
+
+struct read_request {
+	struct parked_request parked;
+	struct open_file *file;
+	uint64_t offset;
+	size_t len;
+};
+
+/* Answer with zeros behind what was read: see size_adoption.h. */
+static void reply_padded(fuse_req_t req, const struct cl_read *read, size_t len)
+{
+	static const char zeros[65536];
+	const size_t missing = len - read->bytes;
+	const size_t max = (size_t)read->iovcnt + missing / sizeof(zeros) + 1;
+	struct iovec *iov = malloc(max * sizeof(*iov));
+	int n = read->iovcnt;
+
+	if (!iov) {
+		reply_status(req, -ENOMEM);
+		return;
+	}
+	memcpy(iov, read->iov, (size_t)n * sizeof(*iov));
+	for (size_t left = missing; left > 0; n++) {
+		iov[n].iov_base = (void *)(uintptr_t)zeros;
+		iov[n].iov_len = left < sizeof(zeros) ? left : sizeof(zeros);
+		left -= iov[n].iov_len;
+	}
+	fuse_reply_iov(req, iov, n);
+	free(iov);
+}
+
+/* Gate: FILL over the range. */
+static void answer(fuse_req_t req, struct open_file *file, uint64_t offset, size_t len)
+{
+	struct inode *inode = file->inode;
+	struct cl_read *read = read_buffer(inode->daemon->cache);
+	size_t padded_len;
+	int status;
+
+	if (!read) {
+		reply_status(req, -ENOMEM);
+		return;
+	}
+	status = cl_read_begin(inode->mapping, offset, len, read);
+	if (status < 0) {
+		reply_status(req, status);
+		return;
+	}
+	prefetch_after(file, offset, read->bytes);
+	padded_len = adoption_padded_len(inode, offset, len, read->bytes);
+	if (padded_len > read->bytes)
+		reply_padded(req, read, padded_len);
+	else
+		fuse_reply_iov(req, read->iov, read->iovcnt);
+	cl_read_end(read);
+}
+
+static void run(struct parked_request *parked)
+{
+	struct read_request *request = (struct read_request *)parked;
+	struct inode *inode = parked->inode;
+
+	answer(parked->req, request->file, request->offset, request->len);
+	parked_request_leave(parked);
+	free(request);
+	inode_put(inode, 1);
+}
+
+void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+	     struct fuse_file_info *fi)
+{
+	struct open_file *file = open_file_of(fi);
+	struct inode *inode = file->inode;
+	const uint64_t start = (uint64_t)offset;
+	struct cl_gate_entry entry = {
+		.range = {start, start + size},
+		.kind = CL_GATE_FILL,
+	};
+	struct read_request *request;
+
+	(void)ino;
+	inode_get(inode);
+	if (cl_gate_try_enter(inode->mapping, &entry)) {
+		answer(req, file, start, size);
+		cl_gate_leave(inode->mapping, &entry);
+		inode_put(inode, 1);
+		return;
+	}
+	request = calloc(1, sizeof(*request));
+	if (!request) {
+		inode_put(inode, 1);
+		reply_status(req, -ENOMEM);
+		return;
+	}
+	request->parked = (struct parked_request){.inode = inode, .req = req, .run = run};
+	request->file = file;
+	request->offset = start;
+	request->len = size;
+	parked_request_enter(&request->parked, CL_GATE_FILL, entry.range);
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * WRITE, of two kinds: what a program writes, and what the kernel writes back of pages
+ * that a program has stored to through a mapping.
+ *
+ * Pages written back never make a file longer. The kernel cuts them at the size it
+ * knows; if the file has been cut shorter since (an O_TRUNC that overtook them), what
+ * they have past the end is of a file that is no more.
+ *
+ * The kernel clears set-id bits before it sends a write, by the mode it knows. The store
+ * does so, too, by the mode that is true, if we have no privilege to write without it.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "credentials.h"
+#include "open_file.h"
+#include "ops_data.h"
+#include "parked_request.h"
+#include "reply.h"
+
+struct write_request {
+	struct parked_request parked;
+	bool writepage;
+	bool clears_setid;
+	uint64_t offset;
+	size_t len;
+	char data[];
+};
+
+/* How many bytes of a page written back lie in the file. Gate: WRITE over the range. */
+static size_t cut_at_end(struct inode *inode, size_t len, uint64_t offset)
+{
+	uint64_t size = cl_mapping_size(inode->mapping);
+	struct stat attr;
+
+	if (offset + len <= size)
+		return len;
+	/* The kernel may have heard of a size that the cache has not taken in yet. */
+	if (fstat(inode->fd, &attr) == 0 && (uint64_t)attr.st_size > size)
+		size = (uint64_t)attr.st_size;
+	if (offset >= size)
+		return 0;
+	return size - offset < len ? (size_t)(size - offset) : len;
+}
+
+/* The kernel does not look at how much of a page was taken: all, or an error. */
+static ssize_t write_page(struct inode *inode, const char *buf, size_t len,
+			  uint64_t offset)
+{
+	const size_t wanted = cut_at_end(inode, len, offset);
+	size_t done = 0;
+
+	while (done < wanted) {
+		const ssize_t n = cl_write(inode->mapping, buf + done, wanted - done,
+					   offset + done);
+
+		if (n < 0)
+			return n;
+		done += (size_t)n;
+	}
+	return (ssize_t)len;
+}
+
+/* Gate: EXCLUSIVE over the range, so the flusher, which has all our privileges, does not
+ * write what the caller must not. */
+static ssize_t write_clearing_setid(struct inode *inode, const char *buf, size_t len,
+				    uint64_t offset, uid_t uid)
+{
+	const bool restore = credentials_fsetid_drop(inode->daemon, uid);
+	ssize_t n = cl_write(inode->mapping, buf, len, offset);
+	int status;
+
+	if (n > 0) {
+		status = cl_writeback(inode->mapping,
+				      (struct cl_range){offset, offset + (uint64_t)n});
+		if (status < 0)
+			n = status;
+	}
+	if (restore)
+		credentials_fsetid_restore();
+	return n;
+}
+
+static void answer(fuse_req_t req, ssize_t n)
+{
+	if (n < 0)
+		reply_status(req, (int)n);
+	else
+		fuse_reply_write(req, (size_t)n);
+}
+
+static ssize_t write_bytes(struct inode *inode, bool writepage, const char *buf,
+			   size_t len, uint64_t offset)
+{
+	return writepage ? write_page(inode, buf, len, offset)
+			 : cl_write(inode->mapping, buf, len, offset);
+}
+
+static void run(struct parked_request *parked)
+{
+	struct write_request *request = (struct write_request *)parked;
+	fuse_req_t req = parked->req;
+	ssize_t n;
+
+	if (request->clears_setid)
+		n = write_clearing_setid(parked->inode, request->data, request->len,
+					 request->offset, fuse_req_ctx(req)->uid);
+	else
+		n = write_bytes(parked->inode, request->writepage, request->data,
+				request->len, request->offset);
+	parked_request_leave(parked);
+	free(request);
+	answer(req, n);
+}
+
+static void park(fuse_req_t req, struct inode *inode, bool writepage, bool clears_setid,
+		 const char *buf, size_t len, uint64_t offset)
+{
+	struct write_request *request = malloc(sizeof(*request) + len);
+
+	if (!request) {
+		reply_status(req, -ENOMEM);
+		return;
+	}
+	*request = (struct write_request){
+		.parked = {.inode = inode, .req = req, .run = run},
+		.writepage = writepage,
+		.clears_setid = clears_setid,
+		.offset = offset,
+		.len = len,
+	};
+	memcpy(request->data, buf, len);
+	parked_request_enter(&request->parked,
+			     clears_setid ? CL_GATE_EXCLUSIVE : CL_GATE_WRITE,
+			     (struct cl_range){offset, offset + len});
+}
+
+void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t offset,
+	      struct fuse_file_info *fi)
+{
+	struct inode *inode = open_file_of(fi)->inode;
+	const uint64_t start = (uint64_t)offset;
+	struct cl_gate_entry entry = {
+		.range = {start, start + size},
+		.kind = CL_GATE_WRITE,
+	};
+	const bool clears_setid = !fi->writepage && inode->mode & (S_ISUID | S_ISGID);
+	ssize_t n;
+
+	(void)ino;
+	if (size == 0) {
+		fuse_reply_write(req, 0);
+		return;
+	}
+	if (clears_setid || !cl_gate_try_enter(inode->mapping, &entry)) {
+		park(req, inode, fi->writepage, clears_setid, buf, size, start);
+		return;
+	}
+	n = write_bytes(inode, fi->writepage, buf, size, start);
+	cl_gate_leave(inode->mapping, &entry);
+	answer(req, n);
+}
