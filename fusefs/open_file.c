@@ -45,6 +45,19 @@ static int reopen(struct inode *inode, int flags)
 	}
 }
 
+/* The store is read and written through fd from now on. Required: open_lock. */
+static void install_read_write(struct inode *inode, int fd)
+{
+	if (inode->store_fd < 0) {
+		inode->store_fd = fd;
+	} else {
+		/* Cannot fail: both are open. */
+		dup3(fd, inode->store_fd, O_CLOEXEC);
+		close(fd);
+	}
+	inode->store_write_fd = inode->store_fd;
+}
+
 /* Required: open_lock. */
 static int open_for_writing(struct inode *inode, int access)
 {
@@ -59,14 +72,7 @@ static int open_for_writing(struct inode *inode, int access)
 	}
 	if (fd < 0)
 		return fd;
-	if (inode->store_fd < 0) {
-		inode->store_fd = fd;
-	} else {
-		/* Cannot fail: both are open. */
-		dup3(fd, inode->store_fd, O_CLOEXEC);
-		close(fd);
-	}
-	inode->store_write_fd = inode->store_fd;
+	install_read_write(inode, fd);
 	return 0;
 }
 
@@ -134,6 +140,16 @@ void store_put(struct inode *inode)
 		inode->store_users = 0;
 		close_store(inode);
 	}
+	pthread_mutex_unlock(&inode->open_lock);
+}
+
+void store_adopt(struct inode *inode, int fd)
+{
+	pthread_mutex_lock(&inode->open_lock);
+	if (inode->store_write_fd < 0)
+		install_read_write(inode, fd);
+	else
+		close(fd);
 	pthread_mutex_unlock(&inode->open_lock);
 }
 

@@ -78,4 +78,12 @@ void open_file_put(struct open_file *file);
 int store_get(struct inode *inode, int access);
 void store_put(struct inode *inode);
 
+/**
+ * Hand over the descriptor a file was created with, for the open_file_get() that
+ * follows: it may write whatever the file's mode says, which a new one could not.
+ * @param fd  read-write; consumed
+ * Locks taken: open_lock.
+ */
+void store_adopt(struct inode *inode, int fd);
+
 #endif
