@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Dirty holds. There are some only after the store has failed, so one list for the whole
- * daemon does, and looking at it whenever a file is closed does as well.
+ * Dirty holds. There are some only after the store has failed, so one list for the
+ * whole daemon does, and looking at it whenever a file is closed does as well.
  */
 
 #include "dirty_hold.h"

@@ -3,8 +3,9 @@
 #define FUSEFS_DIRTY_HOLD_H
 
 /*
- * Files that nobody has open any more but whose dirty pages the store did not take: they
- * keep their descriptor and their inode until the library's flusher has got rid of them.
+ * Files that nobody has open any more but whose dirty pages the store did not take:
+ * they keep their descriptor and their inode until the library's flusher has got rid of
+ * them.
  */
 
 #include "inode_table.h"

@@ -56,7 +56,8 @@ static ssize_t store_preadv(void *store, struct iovec *iov, int iovcnt, uint64_t
 	return done;
 }
 
-static ssize_t store_pwritev(void *store, struct iovec *iov, int iovcnt, uint64_t offset)
+static ssize_t store_pwritev(void *store, struct iovec *iov, int iovcnt,
+			     uint64_t offset)
 {
 	struct inode *inode = store;
 	const int fd = inode->store_write_fd;
@@ -76,11 +77,17 @@ static ssize_t store_pwritev(void *store, struct iovec *iov, int iovcnt, uint64_
 	return n;
 }
 
+int inode_store_fd(struct inode *inode)
+{
+	const int write_fd = inode->store_write_fd;
+
+	return write_fd >= 0 ? write_fd : inode->store_fd;
+}
+
 static int store_sync(void *store, bool data_only)
 {
 	struct inode *inode = store;
-	const int write_fd = inode->store_write_fd;
-	const int fd = write_fd >= 0 ? write_fd : inode->store_fd;
+	const int fd = inode_store_fd(inode);
 	int status;
 
 	if (fd < 0)

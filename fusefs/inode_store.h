@@ -7,4 +7,9 @@
 /** The library's way to the store's file of an inode: `store` is the struct inode. */
 extern const struct cl_store_ops inode_store_ops;
 
+struct inode;
+
+/** A descriptor of the store's file for calls that any will do for; -1 if closed. */
+int inode_store_fd(struct inode *inode);
+
 #endif

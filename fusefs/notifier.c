@@ -14,8 +14,8 @@ static int notify(struct inode *inode, off_t offset, off_t len)
 	int status;
 
 	assert(worker_pool_is_mine(daemon->notifications));
-	status = fuse_lowlevel_notify_inval_inode(daemon->session, inode->nodeid, offset,
-						  len);
+	status = fuse_lowlevel_notify_inval_inode(daemon->session, inode->nodeid,
+						  offset, len);
 	/* The kernel has forgotten the inode, and its pages with it. */
 	return status == -ENOENT ? 0 : status;
 }

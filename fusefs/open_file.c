@@ -20,6 +20,7 @@
 #include "change_guard.h"
 #include "dirty_hold.h"
 #include "inode_store.h"
+#include "log.h"
 
 /* ----------------------------------------------------------- store descriptors */
 
@@ -130,27 +131,23 @@ int store_get(struct inode *inode, int access)
 
 void store_put(struct inode *inode)
 {
+	uint64_t dirty = 0;
+
 	pthread_mutex_lock(&inode->open_lock);
 	assert(inode->store_users > 0);
-	if (inode->store_users > 1)
-		inode->store_users--;
-	else if (inode->mapping && cl_mapping_dirty_pages(inode->mapping) > 0)
-		dirty_hold_add(inode);
-	else {
-		inode->store_users = 0;
+	if (inode->store_users == 1 && inode->mapping)
+		dirty = cl_mapping_dirty_pages(inode->mapping);
+	if (dirty > 0)
+		dirty_hold_add(inode); /* is now the only user */
+	else if (--inode->store_users == 0)
 		close_store(inode);
-	}
 	pthread_mutex_unlock(&inode->open_lock);
-}
 
-void store_adopt(struct inode *inode, int fd)
-{
-	pthread_mutex_lock(&inode->open_lock);
-	if (inode->store_write_fd < 0)
-		install_read_write(inode, fd);
-	else
-		close(fd);
-	pthread_mutex_unlock(&inode->open_lock);
+	if (dirty > 0)
+		log_inode(LOG_WARNING, inode,
+			  "closed, but the store did not take %llu of its pages; they "
+			  "are kept and tried again",
+			  (unsigned long long)dirty);
 }
 
 /* -------------------------------------------------------------------- inodes */

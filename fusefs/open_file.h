@@ -76,6 +76,7 @@ void open_file_put(struct open_file *file);
  * Locks taken: open_lock.
  */
 int store_get(struct inode *inode, int access);
+/** The caller still holds a reference of the inode. */
 void store_put(struct inode *inode);
 
 /**

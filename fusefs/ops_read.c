@@ -3,8 +3,8 @@
  * READ: from the page cache's pages straight into the answer.
  *
  * The gate is held until the answer has gone out: whoever closes it knows then that no
- * page on its way to the kernel is unknown to him (I2). After the answer the file may be
- * closed and forgotten at once, so the inode is referenced for the rest.
+ * page on its way to the kernel is unknown to him (I2). After the answer the file may
+ * be closed and forgotten at once, so the inode is referenced for the rest.
  */
 
 #include <errno.h>
@@ -111,7 +111,8 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 		reply_status(req, -ENOMEM);
 		return;
 	}
-	request->parked = (struct parked_request){.inode = inode, .req = req, .run = run};
+	request->parked =
+		(struct parked_request){.inode = inode, .req = req, .run = run};
 	request->file = file;
 	request->offset = start;
 	request->len = size;

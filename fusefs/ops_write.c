@@ -7,8 +7,9 @@
  * knows; if the file has been cut shorter since (an O_TRUNC that overtook them), what
  * they have past the end is of a file that is no more.
  *
- * The kernel clears set-id bits before it sends a write, by the mode it knows. The store
- * does so, too, by the mode that is true, if we have no privilege to write without it.
+ * The kernel clears set-id bits before it sends a write, by the mode it knows. The
+ * store does so, too, by the mode that is true, if we have no privilege to write
+ * without it.
  */
 
 #include <errno.h>
@@ -64,8 +65,8 @@ static ssize_t write_page(struct inode *inode, const char *buf, size_t len,
 	return (ssize_t)len;
 }
 
-/* Gate: EXCLUSIVE over the range, so the flusher, which has all our privileges, does not
- * write what the caller must not. */
+/* Gate: EXCLUSIVE over the range, so the flusher, which has all our privileges, does
+ * not write what the caller must not. */
 static ssize_t write_clearing_setid(struct inode *inode, const char *buf, size_t len,
 				    uint64_t offset, uid_t uid)
 {
@@ -138,8 +139,8 @@ static void park(fuse_req_t req, struct inode *inode, bool writepage, bool clear
 			     (struct cl_range){offset, offset + len});
 }
 
-void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t offset,
-	      struct fuse_file_info *fi)
+void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
+	      off_t offset, struct fuse_file_info *fi)
 {
 	struct inode *inode = open_file_of(fi)->inode;
 	const uint64_t start = (uint64_t)offset;

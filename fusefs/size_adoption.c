@@ -27,11 +27,11 @@
 
 #include "worker_pool.h"
 
-#define WAIT_S 1
+#define WAIT_S		  1
 /* After an answer with attributes has left us, the kernel still has to look at it. */
 #define ANSWER_SETTLES_NS ((uint64_t)1000000000)
 /* Anybody who changes the file meanwhile can make the kernel ignore one answer. */
-#define ATTEMPTS 8
+#define ATTEMPTS	  8
 
 /* ------------------------------------------------------------------- padding */
 
@@ -81,7 +81,8 @@ void adoption_answered(struct inode *inode, const struct stat *attr)
 		inode->padded_until_ns = now_ns() + ANSWER_SETTLES_NS;
 }
 
-size_t adoption_padded_len(struct inode *inode, uint64_t offset, size_t len, size_t have)
+size_t adoption_padded_len(struct inode *inode, uint64_t offset, size_t len,
+			   size_t have)
 {
 	const uint64_t end = inode->padded_size, until = inode->padded_until_ns;
 
@@ -151,8 +152,9 @@ static int stat_on_mount(struct adoption *adoption, int sync, uint64_t *ret_size
 	struct stat attr;
 	int status;
 
-	if (statx(AT_FDCWD, adoption->path, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | sync,
-		  STATX_BASIC_STATS, &stx) < 0)
+	if (statx(AT_FDCWD, adoption->path,
+		  AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | sync, STATX_BASIC_STATS,
+		  &stx) < 0)
 		return -errno;
 	status = inode_stat(adoption->inode, &attr);
 	if (status < 0)

@@ -14,7 +14,7 @@ struct worker_pool;
 
 struct job {
 	void (*run)(struct job *job); /* may free the job */
-	struct job *next;             /* the pool's own */
+	struct job *next;	      /* the pool's own */
 };
 
 /**

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * OPEN: where a program may count on seeing what others had written when they closed
+ * the file. So a change behind the mount that shows by now is taken in first.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+
+#include "change_guard.h"
+#include "open_file.h"
+#include "ops_data.h"
+#include "reply.h"
+#include "resize.h"
+#include "revalidate.h"
+
+/* An OPEN that waits for one of two things. */
+struct opening {
+	struct resize resize;
+	struct revalidate_waiter waiter;
+	fuse_req_t req;
+	struct fuse_file_info fi;
+};
+
+static void answer(fuse_req_t req, struct fuse_file_info *fi)
+{
+	struct open_file *file = open_file_of(fi);
+
+	/* An open that was interrupted is never released. */
+	if (fuse_reply_open(req, fi) < 0)
+		open_file_put(file);
+}
+
+static void fail(fuse_req_t req, struct fuse_file_info *fi, int status)
+{
+	open_file_put(open_file_of(fi));
+	reply_status(req, status);
+}
+
+static void truncated(struct resize *resize, int status)
+{
+	struct opening *opening = caa_container_of(resize, struct opening, resize);
+
+	if (status < 0)
+		fail(opening->req, &opening->fi, status);
+	else
+		answer(opening->req, &opening->fi);
+	free(opening);
+}
+
+static void revalidated(struct revalidate_waiter *waiter)
+{
+	struct opening *opening = caa_container_of(waiter, struct opening, waiter);
+
+	answer(opening->req, &opening->fi);
+	free(opening);
+}
+
+static void revalidate_first(struct inode *inode, struct opening *opening)
+{
+	int status;
+
+	opening->waiter.done = revalidated;
+	opening->waiter.needs_adoption = true;
+	status = revalidate_start(inode, &opening->waiter);
+	if (status < 0) {
+		fail(opening->req, &opening->fi, status);
+		free(opening);
+	}
+}
+
+static void truncate_first(struct inode *inode, struct opening *opening)
+{
+	opening->resize.size = 0;
+	opening->resize.done = truncated;
+	resize_start(&opening->resize, inode, opening->req);
+}
+
+void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct inode *inode = inode_of(daemon_of(req), ino);
+	struct opening *opening;
+	int status;
+
+	status = open_file_get(inode, fi->flags, fi);
+	if (status < 0) {
+		reply_status(req, status);
+		return;
+	}
+	if (!(fi->flags & O_TRUNC) && !data_changed_behind(inode)) {
+		answer(req, fi);
+		return;
+	}
+	opening = calloc(1, sizeof(*opening));
+	if (!opening) {
+		fail(req, fi, -ENOMEM);
+		return;
+	}
+	opening->req = req;
+	opening->fi = *fi;
+	/* What is cut to nothing needs no second look. */
+	if (fi->flags & O_TRUNC)
+		truncate_first(inode, opening);
+	else
+		revalidate_first(inode, opening);
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Resizing: SETATTR with a size; O_TRUNC uses it, too.
+ *
+ * The gate is closed from the smaller of both sizes on, so nobody sees a store and a
+ * page cache that disagree. The sizes are compared when the gate has been entered: what
+ * was there before may have changed it meanwhile.
+ *
+ * Set-id bits are no matter of ours here: the kernel sends the mode along.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "change_guard.h"
+#include "open_file.h"
+#include "ops_attr.h"
+#include "ops_data.h"
+#include "reply.h"
+#include "resize.h"
+
+/* The store first: if it refuses, nothing has happened. Gate: EXCLUSIVE over what goes
+ * or comes. */
+static int resize_both(struct inode *inode, uint64_t size)
+{
+	int status;
+
+	if (size > INT64_MAX)
+		return -EFBIG;
+	change_begin(inode);
+	do
+		status = ftruncate(inode->store_write_fd, (off_t)size) < 0 ? -errno : 0;
+	while (status == -EINTR);
+	change_end(inode);
+	if (status == 0)
+		cl_mapping_set_size(inode->mapping, size);
+	return status;
+}
+
+static void enter(struct resize *resize)
+{
+	const uint64_t old = cl_mapping_size(resize->parked.inode->mapping);
+
+	parked_request_enter(&resize->parked, CL_GATE_EXCLUSIVE,
+			     (struct cl_range){old < resize->size ? old : resize->size,
+					       CL_RANGE_EOF});
+}
+
+static void run(struct parked_request *parked)
+{
+	struct resize *resize = (struct resize *)parked;
+	struct inode *inode = parked->inode;
+	int status;
+
+	if (cl_mapping_size(inode->mapping) < parked->entry.range.start) {
+		/* It has shrunk further while we waited. */
+		parked_request_leave(parked);
+		enter(resize);
+		return;
+	}
+	status = resize_both(inode, resize->size);
+	parked_request_leave(parked);
+	store_put(inode);
+	resize->done(resize, status);
+}
+
+void resize_start(struct resize *resize, struct inode *inode, fuse_req_t req)
+{
+	int status = inode_mapping_ensure(inode);
+
+	if (status == 0)
+		status = store_get(inode, STORE_WRITE);
+	if (status < 0) {
+		resize->done(resize, status);
+		return;
+	}
+	resize->parked =
+		(struct parked_request){.inode = inode, .req = req, .run = run};
+	enter(resize);
+}
+
+/* -------------------------------------------------------------------- SETATTR */
+
+struct setattr {
+	struct resize resize;
+	struct inode *inode;
+	fuse_req_t req;
+	struct stat attr;
+	int to_set;
+	bool has_fi;
+	struct fuse_file_info fi;
+};
+
+static void setattr_done(struct resize *resize, int status)
+{
+	struct setattr *s = (struct setattr *)resize;
+
+	if (status < 0)
+		reply_status(s->req, status);
+	else
+		setattr_rest(s->req, s->inode, &s->attr,
+			     s->to_set & ~FUSE_SET_ATTR_SIZE,
+			     s->has_fi ? &s->fi : NULL);
+	free(s);
+}
+
+void data_resize(fuse_req_t req, struct inode *inode, const struct stat *attr,
+		 int to_set, struct fuse_file_info *fi)
+{
+	struct setattr *s;
+
+	if (!S_ISREG(inode->type)) {
+		reply_status(req, S_ISDIR(inode->type) ? -EISDIR : -EINVAL);
+		return;
+	}
+	s = calloc(1, sizeof(*s));
+	if (!s) {
+		reply_status(req, -ENOMEM);
+		return;
+	}
+	s->resize.size = (uint64_t)attr->st_size;
+	s->resize.done = setattr_done;
+	s->inode = inode;
+	s->req = req;
+	s->attr = *attr;
+	s->to_set = to_set;
+	if (fi) {
+		s->has_fi = true;
+		s->fi = *fi;
+	}
+	resize_start(&s->resize, inode, req);
+}
