@@ -211,6 +211,7 @@ char *map_private(int fd, size_t len)
 }
 
 static sigjmp_buf fault_exit;
+static unsigned char *loaded; /* where the byte goes that a load finds */
 
 static void on_fault(int signal)
 {
@@ -229,14 +230,22 @@ static bool access_faults(volatile char *address, bool store)
 	else if (store)
 		*address = 'x';
 	else
-		(void)*address;
+		*loaded = (unsigned char)*address;
 	ok(sigaction(SIGBUS, &before, NULL));
 	return faulted;
 }
 
+bool load_faults_or(const volatile char *address, unsigned char *ret_byte)
+{
+	loaded = ret_byte;
+	return access_faults((volatile char *)(uintptr_t)address, false);
+}
+
 bool load_faults(const volatile char *address)
 {
-	return access_faults((volatile char *)(uintptr_t)address, false);
+	unsigned char ignored;
+
+	return load_faults_or(address, &ignored);
 }
 
 bool store_faults(volatile char *address)

@@ -67,6 +67,8 @@ char *map_private(int fd, size_t len);
 /** Whether a load from (a store to) this address raises SIGBUS. */
 bool load_faults(const volatile char *address);
 bool store_faults(volatile char *address);
+/** Likewise, and the byte that was there. */
+bool load_faults_or(const volatile char *address, unsigned char *ret_byte);
 
 /* --------------------------------------------------------- other processes */
 
