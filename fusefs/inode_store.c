@@ -15,48 +15,27 @@
 #include "change_guard.h"
 #include "inode_table.h"
 
-/* Move the start of an array on by some bytes. */
-static void iov_advance(struct iovec **iov, int *iovcnt, size_t bytes)
-{
-	while (*iovcnt > 0 && bytes >= (*iov)->iov_len) {
-		bytes -= (*iov)->iov_len;
-		(*iov)++;
-		(*iovcnt)--;
-	}
-	if (bytes > 0) {
-		(*iov)->iov_base = (char *)(*iov)->iov_base + bytes;
-		(*iov)->iov_len -= bytes;
-	}
-}
-
 static int iov_part(int iovcnt)
 {
 	return iovcnt < IOV_MAX ? iovcnt : IOV_MAX;
 }
 
-static ssize_t store_preadv(void *store, struct iovec *iov, int iovcnt, uint64_t offset)
+static ssize_t store_preadv(void *store, const struct iovec *iov, int iovcnt,
+			    uint64_t offset)
 {
 	struct inode *inode = store;
 	const int fd = inode->store_fd;
-	ssize_t done = 0, n;
+	ssize_t n;
 
 	if (fd < 0)
 		return -EBADF;
-	while (iovcnt > 0) {
-		n = preadv(fd, iov, iov_part(iovcnt), (off_t)(offset + (uint64_t)done));
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		done += n;
-		iov_advance(&iov, &iovcnt, (size_t)n);
-	}
-	return done;
+	do
+		n = preadv(fd, iov, iov_part(iovcnt), (off_t)offset);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
 }
 
-static ssize_t store_pwritev(void *store, struct iovec *iov, int iovcnt,
+static ssize_t store_pwritev(void *store, const struct iovec *iov, int iovcnt,
 			     uint64_t offset)
 {
 	struct inode *inode = store;

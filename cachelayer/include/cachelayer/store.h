@@ -18,17 +18,18 @@
 struct cl_store_ops {
 	/**
 	 * Read up to the sum of iov into iov, from byte `offset`.
-	 * Returns the number of bytes read, less than asked for only at the end of
-	 * the file; or a negative errno. May change iov.
+	 * Returns the number of bytes read, possibly fewer than asked for, 0 only at
+	 * the end of the file; or a negative errno.
 	 */
-	ssize_t (*preadv)(void *store, struct iovec *iov, int iovcnt, uint64_t offset);
+	ssize_t (*preadv)(void *store, const struct iovec *iov, int iovcnt,
+			  uint64_t offset);
 	/**
 	 * Write iov at byte `offset`, extending the file if need be.
 	 * Returns the number of bytes written, possibly fewer than asked for, never 0;
 	 * or a negative errno with nothing known about the bytes of the range.
-	 * May change iov.
 	 */
-	ssize_t (*pwritev)(void *store, struct iovec *iov, int iovcnt, uint64_t offset);
+	ssize_t (*pwritev)(void *store, const struct iovec *iov, int iovcnt,
+			   uint64_t offset);
 	/**
 	 * Make everything written so far durable (fsync, or fdatasync with data_only).
 	 * Returns 0 or a negative errno.
