@@ -40,9 +40,13 @@ static const char *const outcome[] = {
 	[STORE_EVENT_DAMAGED] =
 		"left a journal that is damaged; no file was touched, the journal is kept "
 		"in SOURCE/.foldfs: check the file, then remove it",
+	[STORE_EVENT_ASIDE] =
+		"left a journal that an earlier mount could not make use of: check the "
+		"file, then remove the journal",
 	[STORE_EVENT_FOREIGN] =
-		"left a journal that this user may not use; mount as its owner or as root "
-		"to finish what it stands for",
+		"may wait to be finished, but SOURCE/.foldfs or the journal in it belongs "
+		"to another user, or others may write it: mount as its owner or as root, "
+		"or remove it",
 	[STORE_EVENT_NOT_REMOVED] =
 		"is complete, but its journal could not be removed: remove it by hand "
 		"before the next mount",

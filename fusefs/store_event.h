@@ -24,7 +24,8 @@ enum store_event_kind {
 	STORE_EVENT_BLOCKED,	 /* cannot be finished now: nothing may be served */
 	STORE_EVENT_ORPHAN,	 /* its file was not found, or is another: set aside */
 	STORE_EVENT_DAMAGED,	 /* the journal makes no sense: set aside */
-	STORE_EVENT_FOREIGN,	 /* belongs to another user: left alone */
+	STORE_EVENT_ASIDE,	 /* a journal that an earlier mount set aside */
+	STORE_EVENT_FOREIGN,	 /* another user's: nothing may be served */
 	STORE_EVENT_NOT_REMOVED, /* a journal that is no longer needed stays: remove it
 				  */
 };

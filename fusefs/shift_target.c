@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which file a journal is about.
+ */
+
+#include "shift_target.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "shift_search.h"
+
+/* -------------------------------------------------------------------------- describe
+ */
+
+static int describe_inode(int fd, struct shift_target *target, uint64_t *ret_dev)
+{
+	struct statx stx;
+
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, &stx) < 0)
+		return -errno;
+	if (!S_ISREG(stx.stx_mode))
+		return -ENODEV;
+	target->ino = stx.stx_ino;
+	target->unlinked = stx.stx_nlink == 0;
+	if (stx.stx_mask & STATX_BTIME) {
+		target->birth_s = stx.stx_btime.tv_sec;
+		target->birth_ns = stx.stx_btime.tv_nsec;
+	}
+	*ret_dev = (uint64_t)stx.stx_dev_major << 32 | stx.stx_dev_minor;
+	return 0;
+}
+
+/* Room for a handle of the largest size. */
+union handle {
+	struct file_handle handle;
+	char room[sizeof(struct file_handle) + SHIFT_HANDLE_MAX];
+};
+
+/* A store without handles is no failure: the other marks have to do. */
+static void describe_handle(int fd, struct shift_target *target)
+{
+	union handle h = {.handle = {.handle_bytes = SHIFT_HANDLE_MAX}};
+	int mount_id;
+
+	if (name_to_handle_at(fd, "", &h.handle, &mount_id, AT_EMPTY_PATH) < 0 ||
+	    h.handle.handle_bytes > SHIFT_HANDLE_MAX)
+		return;
+	target->handle_type = h.handle.handle_type;
+	target->handle_len = h.handle.handle_bytes;
+	memcpy(target->handle, h.handle.f_handle, h.handle.handle_bytes);
+}
+
+/* The path of a descriptor as /proc tells it; false if it has none. */
+static bool path_of(int fd, char path[static PATH_MAX])
+{
+	char link[64];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, PATH_MAX);
+	if (n <= 0 || n >= PATH_MAX || path[0] != '/')
+		return false;
+	path[n] = '\0';
+	return true;
+}
+
+/* The part of the path below SOURCE. If it cannot be told, searching has to do. */
+static void describe_path(int source_fd, int fd, struct shift_target *target)
+{
+	char source[PATH_MAX];
+	char path[PATH_MAX];
+
+	if (!path_of(source_fd, source) || !path_of(fd, path))
+		return;
+
+	size_t len = strlen(source);
+
+	if (source[len - 1] == '/')
+		len--; /* SOURCE is the root directory */
+	if (strncmp(path, source, len) != 0 || path[len] != '/')
+		return;
+	memcpy(target->path, path + len + 1, strlen(path + len + 1) + 1);
+}
+
+int shift_target_describe(int source_fd, int fd, struct shift_target *ret_target)
+{
+	struct shift_target target;
+	struct stat source;
+	uint64_t dev = 0;
+	int err;
+
+	memset(&target, 0, sizeof(target));
+	err = describe_inode(fd, &target, &dev);
+	if (err < 0)
+		return err;
+	if (fstat(source_fd, &source) < 0)
+		return -errno;
+	target.on_source_device =
+		dev == ((uint64_t)major(source.st_dev) << 32 | minor(source.st_dev));
+	describe_handle(fd, &target);
+	describe_path(source_fd, fd, &target);
+	*ret_target = target;
+	return 0;
+}
+
+/* ------------------------------------------------------------------------------ open
+ */
+
+static bool is_target(int fd, const struct shift_target *want)
+{
+	struct shift_target found;
+	uint64_t dev;
+
+	memset(&found, 0, sizeof(found));
+	if (describe_inode(fd, &found, &dev) < 0 || found.ino != want->ino)
+		return false;
+	if (found.birth_s != want->birth_s || found.birth_ns != want->birth_ns)
+		return false;
+	describe_handle(fd, &found);
+	return found.handle_type == want->handle_type &&
+	       found.handle_len == want->handle_len &&
+	       memcmp(found.handle, want->handle, want->handle_len) == 0;
+}
+
+int shift_open_beneath(int source_fd, const char *path, int flags)
+{
+	const struct open_how how = {
+		.flags = (uint64_t)(flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY |
+				    O_CLOEXEC),
+		.resolve =
+			RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+	};
+	const long fd = syscall(SYS_openat2, source_fd, path, &how, sizeof(how));
+
+	return fd < 0 ? -errno : (int)fd;
+}
+
+/* O_PATH first: opening what is not the file could have effects (a FIFO, a device), and
+ * "not the file" must not look like "may not open it". */
+static int open_if_target(int source_fd, const char *path,
+			  const struct shift_target *target)
+{
+	int fd = shift_open_beneath(source_fd, path, O_PATH);
+
+	if (fd < 0)
+		return fd == -EACCES || fd == -EMFILE || fd == -ENFILE ? fd : -ENOENT;
+
+	const bool same = is_target(fd, target);
+
+	close(fd);
+	if (!same)
+		return -ENOENT;
+	fd = shift_open_beneath(source_fd, path, O_RDWR);
+	if (fd >= 0 && !is_target(fd, target)) {
+		close(fd);
+		return -ENOENT;
+	}
+	return fd;
+}
+
+/* Whether the store says that the inode is no more. Only root may ask, and only about
+ * SOURCE's own file system. */
+static bool is_deleted(int source_fd, const struct shift_target *target)
+{
+	union handle h = {.handle = {.handle_bytes = target->handle_len,
+				     .handle_type = target->handle_type}};
+	int mount_fd;
+	int fd;
+	int saved_errno;
+
+	if (target->handle_len == 0 || !target->on_source_device)
+		return false;
+	mount_fd = openat(source_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (mount_fd < 0)
+		return false;
+	memcpy(h.handle.f_handle, target->handle, target->handle_len);
+	fd = open_by_handle_at(mount_fd, &h.handle, O_PATH | O_CLOEXEC);
+	saved_errno = errno;
+	close(mount_fd);
+	if (fd >= 0) {
+		close(fd);
+		return false;
+	}
+	return saved_errno == ESTALE;
+}
+
+struct search {
+	int source_fd;
+	const struct shift_target *target;
+};
+
+static int try_candidate(void *arg, const char *path)
+{
+	const struct search *search = arg;
+
+	return open_if_target(search->source_fd, path, search->target);
+}
+
+int shift_target_open(int source_fd, const struct shift_target *target)
+{
+	int fd = -ENOENT;
+
+	if (target->unlinked)
+		return -ESTALE;
+	if (target->path[0])
+		fd = open_if_target(source_fd, target->path, target);
+	if (fd != -ENOENT)
+		return fd;
+	if (is_deleted(source_fd, target))
+		return -ESTALE;
+	return shift_search(source_fd, target->ino, try_candidate,
+			    &(struct search){source_fd, target});
+}
