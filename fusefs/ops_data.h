@@ -30,15 +30,16 @@ void op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t offset_in,
 			int flags);
 
 /**
- * The FUSE_SET_ATTR_SIZE part of a SETATTR. Takes over req: resizes the store and the
- * page cache, then calls setattr_rest() with what is left of to_set, or answers the
- * error. May return before that has happened: then attr and fi have been copied.
- * @param attr    st_size is the new size; the rest is handed on
- * @param to_set  with FUSE_SET_ATTR_SIZE
- * @param fi      NULL for truncate(2) by path
+ * What comes before the other attributes of a SETATTR: dirty pages are written, and the
+ * size is set if to_set has FUSE_SET_ATTR_SIZE. Then calls setattr_rest() with what is
+ * left of to_set, or answers the error. Takes over req. May return before all that has
+ * happened: then attr and fi have been copied. Any type of file.
+ * @param attr    what to set
+ * @param to_set  FUSE_SET_ATTR_…
+ * @param fi      NULL, or the open file
  */
-void data_resize(fuse_req_t req, struct inode *inode, const struct stat *attr,
-		 int to_set, struct fuse_file_info *fi);
+void data_setattr(fuse_req_t req, struct inode *inode, const struct stat *attr,
+		  int to_set, struct fuse_file_info *fi);
 
 /**
  * Answer a GETATTR with what is true of the file's bytes: dirty pages are written

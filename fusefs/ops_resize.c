@@ -7,6 +7,9 @@
  * was there before may have changed it meanwhile.
  *
  * Set-id bits are no matter of ours here: the kernel sends the mode along.
+ *
+ * Dirty pages are written before any attribute is set, since their writing would change
+ * the times that are being set, and clear the set-id bits.
  */
 
 #include <errno.h>
@@ -83,33 +86,55 @@ void resize_start(struct resize *resize, struct inode *inode, fuse_req_t req)
 /* -------------------------------------------------------------------- SETATTR */
 
 struct setattr {
+	struct parked_request parked; /* until dirty pages are written */
 	struct resize resize;
-	struct inode *inode;
-	fuse_req_t req;
 	struct stat attr;
 	int to_set;
 	bool has_fi;
 	struct fuse_file_info fi;
 };
 
-static void setattr_done(struct resize *resize, int status)
+static void resized(struct resize *resize, int status)
 {
-	struct setattr *s = (struct setattr *)resize;
+	struct setattr *s = caa_container_of(resize, struct setattr, resize);
 
 	if (status < 0)
-		reply_status(s->req, status);
+		reply_status(s->parked.req, status);
 	else
-		setattr_rest(s->req, s->inode, &s->attr,
+		setattr_rest(s->parked.req, s->parked.inode, &s->attr,
 			     s->to_set & ~FUSE_SET_ATTR_SIZE,
 			     s->has_fi ? &s->fi : NULL);
 	free(s);
 }
 
-void data_resize(fuse_req_t req, struct inode *inode, const struct stat *attr,
-		 int to_set, struct fuse_file_info *fi)
+static void resize_if_asked(struct setattr *s)
 {
+	s->resize.size = (uint64_t)s->attr.st_size;
+	s->resize.done = resized;
+	if (s->to_set & FUSE_SET_ATTR_SIZE)
+		resize_start(&s->resize, s->parked.inode, s->parked.req);
+	else
+		resized(&s->resize, 0);
+}
+
+static void write_back(struct parked_request *parked)
+{
+	/* An error is for fsync(2); the pages stay dirty. */
+	cl_writeback(parked->inode->mapping, parked->entry.range);
+	parked_request_leave(parked);
+	resize_if_asked((struct setattr *)parked);
+}
+
+void data_setattr(fuse_req_t req, struct inode *inode, const struct stat *attr,
+		  int to_set, struct fuse_file_info *fi)
+{
+	const bool dirty = inode->mapping && cl_mapping_dirty_pages(inode->mapping) > 0;
 	struct setattr *s;
 
+	if (!(to_set & FUSE_SET_ATTR_SIZE) && !dirty) {
+		setattr_rest(req, inode, attr, to_set, fi);
+		return;
+	}
 	if (!S_ISREG(inode->type)) {
 		reply_status(req, S_ISDIR(inode->type) ? -EISDIR : -EINVAL);
 		return;
@@ -119,15 +144,17 @@ void data_resize(fuse_req_t req, struct inode *inode, const struct stat *attr,
 		reply_status(req, -ENOMEM);
 		return;
 	}
-	s->resize.size = (uint64_t)attr->st_size;
-	s->resize.done = setattr_done;
-	s->inode = inode;
-	s->req = req;
+	s->parked =
+		(struct parked_request){.inode = inode, .req = req, .run = write_back};
 	s->attr = *attr;
 	s->to_set = to_set;
 	if (fi) {
 		s->has_fi = true;
 		s->fi = *fi;
 	}
-	resize_start(&s->resize, inode, req);
+	if (dirty)
+		parked_request_enter(&s->parked, CL_GATE_WRITE,
+				     (struct cl_range){0, CL_RANGE_EOF});
+	else
+		resize_if_asked(s);
 }
