@@ -57,6 +57,7 @@ int cl_cache_create(const struct cl_cache_config *config, struct cl_cache **ret_
 	ret = flusher_init(cache);
 	if (ret < 0)
 		goto fini_reclaim;
+	op_monitor_init(cache);
 	*ret_cache = cache;
 	return 0;
 
@@ -74,6 +75,7 @@ void cl_cache_free(struct cl_cache *cache)
 {
 	if (!cache)
 		return;
+	op_monitor_fini(cache);
 	flusher_fini(cache);
 	reclaim_fini(cache);
 	arena_fini(&cache->arena);
@@ -129,6 +131,11 @@ void cache_event(struct cl_cache *cache, enum cl_event_kind kind,
 		.error = error,
 	};
 
+	cache_event_send(cache, &event);
+}
+
+void cache_event_send(struct cl_cache *cache, const struct cl_event *event)
+{
 	if (cache->config.on_event)
-		cache->config.on_event(cache->config.on_event_arg, &event);
+		cache->config.on_event(cache->config.on_event_arg, event);
 }

@@ -7,6 +7,7 @@
 #include "arena.h"
 #include "cachelayer/cache.h"
 #include "flusher.h"
+#include "op_monitor.h"
 #include "reclaim.h"
 
 struct cl_cache {
@@ -18,6 +19,7 @@ struct cl_cache {
 	struct arena arena;
 	struct reclaim reclaim;
 	struct flusher flusher;
+	struct op_monitor monitor;
 
 	/* Atomic. */
 	_Atomic uint32_t dirty;	    /* pages */
@@ -36,9 +38,10 @@ static inline void count_add(_Atomic uint64_t *counter, uint64_t n)
 		atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
 }
 
-/** Tell the owner; see struct cl_event. */
+/** Tell the owner of a thing that has no phase and no age; see struct cl_event. */
 void cache_event(struct cl_cache *cache, enum cl_event_kind kind,
 		 const struct cl_mapping *mapping, uint64_t page, uint64_t npages,
 		 int error);
+void cache_event_send(struct cl_cache *cache, const struct cl_event *event);
 
 #endif

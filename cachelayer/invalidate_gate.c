@@ -22,11 +22,13 @@ void gate_init(struct invalidate_gate *gate)
 	cl_mutex_init(&gate->lock, CL_RANK_GATE, "invalidate gate");
 	gate->granted = gate->parked = (struct gate_queue){NULL, NULL};
 	gate->nparked = 0;
+	resident_set_init(&gate->resident);
 }
 
 void gate_fini(struct invalidate_gate *gate)
 {
 	assert(!gate->granted.first && !gate->parked.first);
+	resident_set_fini(&gate->resident);
 	cl_mutex_destroy(&gate->lock);
 }
 
@@ -111,15 +113,42 @@ static bool may_enter(const struct invalidate_gate *gate,
 	       !conflicts(&gate->parked, kept_out_by_parked(entry->kind), entry);
 }
 
+/** A range of bytes as page indexes, for the resident set. */
+static void pages_of(struct cl_range range, uint64_t *ret_start, uint64_t *ret_end)
+{
+	*ret_start = page_index_of(range.start);
+	*ret_end = range.end == CL_RANGE_EOF ? UINT64_MAX : page_index_up(range.end);
+}
+
 static void grant(struct invalidate_gate *gate, struct cl_gate_entry *entry)
 {
+	uint64_t start, end;
+
 	entry->state = CL_GATE_GRANTED;
 	queue_append(&gate->granted, entry);
+	if (entry->caches) {
+		pages_of(entry->range, &start, &end);
+		resident_set_add(&gate->resident, start, end);
+	}
+}
+
+static void park(struct invalidate_gate *gate, struct cl_gate_entry *entry)
+{
+	uint64_t start, end;
+
+	entry->state = CL_GATE_PARKED;
+	entry->arrival_ns = gate_now_ns();
+	queue_append(&gate->parked, entry);
+	gate->nparked++;
+	if (entry->kind == CL_GATE_FILL && entry->caches && !entry->maybe_direct) {
+		pages_of(entry->range, &start, &end);
+		resident_set_remove(&gate->resident, start, end);
+	}
 }
 
 /* -------------------------------------------------------------- entering, leaving */
 
-static uint64_t now_ns(void)
+uint64_t gate_now_ns(void)
 {
 	struct timespec now;
 
@@ -127,23 +156,22 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static bool enter(struct cl_mapping *mapping, struct cl_gate_entry *entry, bool park)
+static bool enter(struct cl_mapping *mapping, struct cl_gate_entry *entry,
+		  bool may_park)
 {
 	struct invalidate_gate *gate = &mapping->gate;
 
 	cl_rank_assert_not_held(CL_RANK_PAGE);
 	assert(entry->range.start <= entry->range.end);
 	entry->range = cl_range_page_align(entry->range);
+	entry->rescued = false;
 	cl_mutex_lock(&gate->lock);
 	const bool granted = may_enter(gate, entry);
 
 	if (granted) {
 		grant(gate, entry);
-	} else if (park) {
-		entry->state = CL_GATE_PARKED;
-		entry->arrival_ns = now_ns();
-		queue_append(&gate->parked, entry);
-		gate->nparked++;
+	} else if (may_park) {
+		park(gate, entry);
 	}
 	cl_mutex_unlock(&gate->lock);
 	return granted;
@@ -177,43 +205,117 @@ void cl_gate_enter_wait(struct cl_mapping *mapping, struct cl_gate_entry *entry)
 	sem_destroy(&granted);
 }
 
-/** Grant whatever can be, oldest first. @return those granted, in order */
-static struct cl_gate_entry *grant_parked(struct invalidate_gate *gate)
-{
-	struct cl_gate_entry *first = NULL, **link = &first, *next;
+/** Entries granted under the lock, whose callbacks run after it. */
+struct call_list {
+	struct cl_gate_entry *first;
+	struct cl_gate_entry **link;
+};
 
-	for (struct cl_gate_entry *e = gate->parked.first; e; e = next) {
-		next = e->next;
-		if (!may_enter(gate, e))
-			continue;
-		queue_remove(&gate->parked, e);
-		gate->nparked--;
-		grant(gate, e);
-		e->next_to_call = NULL;
-		*link = e;
-		link = &e->next_to_call;
+static void grant_parked(struct invalidate_gate *gate, struct cl_gate_entry *entry,
+			 struct call_list *list)
+{
+	queue_remove(&gate->parked, entry);
+	gate->nparked--;
+	grant(gate, entry);
+	entry->next_to_call = NULL;
+	*list->link = entry;
+	list->link = &entry->next_to_call;
+}
+
+static void call_granted(const struct call_list *list)
+{
+	struct cl_gate_entry *entry = list->first;
+
+	while (entry) {
+		struct cl_gate_entry *next = entry->next_to_call;
+
+		entry->granted(entry); /* may free it */
+		entry = next;
 	}
-	return first;
 }
 
 void cl_gate_leave(struct cl_mapping *mapping, struct cl_gate_entry *entry)
 {
 	struct invalidate_gate *gate = &mapping->gate;
+	struct call_list list = {NULL, &list.first};
+	struct cl_gate_entry *next;
 
 	cl_rank_assert_not_held(CL_RANK_PAGE);
 	cl_mutex_lock(&gate->lock);
 	assert(entry->state == CL_GATE_GRANTED);
 	queue_remove(&gate->granted, entry);
 	entry->state = CL_GATE_IDLE;
-	struct cl_gate_entry *call = gate->parked.first ? grant_parked(gate) : NULL;
+	for (struct cl_gate_entry *e = gate->parked.first; e; e = next) {
+		next = e->next;
+		if (may_enter(gate, e))
+			grant_parked(gate, e, &list);
+	}
+	cl_mutex_unlock(&gate->lock);
+	call_granted(&list);
+}
+
+size_t gate_rescue(struct invalidate_gate *gate, struct cl_range range,
+		   uint64_t since_ns, uint64_t until_ns)
+{
+	const unsigned exclusive = GATE_BIT(CL_GATE_EXCLUSIVE);
+	struct call_list list = {NULL, &list.first};
+	struct cl_gate_entry *next;
+	size_t rescued = 0;
+
+	cl_mutex_lock(&gate->lock);
+	for (struct cl_gate_entry *e = gate->parked.first; e; e = next) {
+		next = e->next;
+		if (e->kind != CL_GATE_FILL || e->arrival_ns < since_ns ||
+		    e->arrival_ns > until_ns || !cl_range_overlaps(e->range, range) ||
+		    conflicts(&gate->granted, exclusive, e) ||
+		    conflicts(&gate->parked, exclusive, e))
+			continue;
+		e->rescued = true;
+		grant_parked(gate, e, &list);
+		rescued++;
+	}
+	cl_mutex_unlock(&gate->lock);
+	call_granted(&list);
+	return rescued;
+}
+
+void gate_strike(struct invalidate_gate *gate, struct cl_range range)
+{
+	uint64_t start, end;
+
+	pages_of(range, &start, &end);
+	cl_mutex_lock(&gate->lock);
+	resident_set_remove(&gate->resident, start, end);
+	cl_mutex_unlock(&gate->lock);
+}
+
+void gate_mark_resident(struct invalidate_gate *gate, struct cl_range range)
+{
+	uint64_t start, end;
+
+	pages_of(range, &start, &end);
+	cl_mutex_lock(&gate->lock);
+	resident_set_add(&gate->resident, start, end);
+	cl_mutex_unlock(&gate->lock);
+}
+
+bool gate_next_resident(struct invalidate_gate *gate, struct cl_range range,
+			uint64_t max_pages, struct cl_range *ret_run)
+{
+	uint64_t start, end;
+
+	pages_of(range, &start, &end);
+	cl_mutex_lock(&gate->lock);
+	const bool found = resident_set_next_run(&gate->resident, start, end, max_pages,
+						 &start, &end);
 
 	cl_mutex_unlock(&gate->lock);
-	while (call) {
-		struct cl_gate_entry *next = call->next_to_call;
-
-		call->granted(call); /* may free it */
-		call = next;
-	}
+	if (found)
+		*ret_run = (struct cl_range){offset_of_page(start),
+					     end >= UINT64_MAX >> CL_PAGE_SHIFT
+						     ? CL_RANGE_EOF
+						     : offset_of_page(end)};
+	return found;
 }
 
 size_t cl_gate_parked(struct cl_mapping *mapping)

@@ -4,6 +4,7 @@
 
 #include "cachelayer/gate.h"
 #include "lock_rank.h"
+#include "resident_set.h"
 
 struct gate_queue {
 	struct cl_gate_entry *first;
@@ -17,7 +18,27 @@ struct invalidate_gate {
 	struct gate_queue granted;
 	struct gate_queue parked; /* oldest first; a CLOSE that waits is here, too */
 	size_t nparked;
+	struct resident_set resident;
 };
+
+/** In bytes: strike a range; add one; the first resident run of at most max_pages in a
+ * range. */
+void gate_strike(struct invalidate_gate *gate, struct cl_range range);
+void gate_mark_resident(struct invalidate_gate *gate, struct cl_range range);
+bool gate_next_resident(struct invalidate_gate *gate, struct cl_range range,
+			uint64_t max_pages, struct cl_range *ret_run);
+
+/**
+ * Grant parked FILLs in spite of a CLOSE; they are answered from the state before.
+ * @param range        those that touch it
+ * @param since_ns     those that came at or after this
+ * @param until_ns     those that came at or before this
+ * @return how many; none that an EXCLUSIVE keeps out
+ */
+size_t gate_rescue(struct invalidate_gate *gate, struct cl_range range,
+		   uint64_t since_ns, uint64_t until_ns);
+
+uint64_t gate_now_ns(void);
 
 void gate_init(struct invalidate_gate *gate);
 void gate_fini(struct invalidate_gate *gate);

@@ -20,6 +20,7 @@
 #include "config.h"
 
 enum cl_lock_rank {
+	CL_RANK_OP_MONITOR = 5,	 /* op_monitor.c: which range operations run */
 	CL_RANK_GATE = 10,	 /* invalidate_gate.c: one gate's queues */
 	CL_RANK_PAGE = 20,	 /* page_lock.c */
 	CL_RANK_PAGE_TABLE = 30, /* page_table.c: one mapping's tree and tags */

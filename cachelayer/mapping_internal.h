@@ -28,6 +28,9 @@ struct cl_mapping {
 
 	_Atomic cl_errseq_t errseq;
 
+	/* Guarded by the monitor's lock: a range operation has its turn. */
+	bool op_running;
+
 	/* Guarded by the flusher's lock. */
 	struct cds_list_head dirty_link;
 	uint64_t dirtied_ns; /* when the oldest dirty page may have become so */

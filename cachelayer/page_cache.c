@@ -149,6 +149,28 @@ void page_cache_remove(struct cl_page *page)
 	arena_unpin(&cache->arena, page); /* the table's pin */
 }
 
+bool page_cache_move(struct cl_page *page, uint64_t to)
+{
+	struct cl_mapping *mapping = page_mapping(page);
+
+	page_assert_locked(page);
+	assert(!page_test(page, PAGE_DIRTY | PAGE_WRITEBACK));
+	/* Into its new place first: a lookup that finds it there before its index has
+	 * changed waits for the page lock. */
+	cl_mutex_lock(&mapping->table.lock);
+	const int ret = page_table_insert(&mapping->table, to, page);
+
+	if (ret == 0) {
+		page_table_erase(&mapping->table, page_index(page));
+		atomic_store_explicit(&page->index, to, memory_order_relaxed);
+	}
+	cl_mutex_unlock(&mapping->table.lock);
+	assert(ret != -EEXIST);
+	if (ret < 0)
+		page_cache_remove(page);
+	return ret == 0;
+}
+
 /** Put a copy in a page's place: table, tags, reclaim queue. Both LOCKED. */
 static void replace_page(struct cl_mapping *mapping, struct cl_page *old,
 			 struct cl_page *copy)

@@ -45,6 +45,12 @@ bool page_cache_is(const struct cl_page *page, const struct cl_mapping *mapping,
 void page_cache_remove(struct cl_page *page);
 
 /**
+ * Give a LOCKED, clean page a new index; nothing is there.
+ * @return true; false without memory for it: the page has been removed
+ */
+bool page_cache_move(struct cl_page *page, uint64_t to);
+
+/**
  * Make the bytes of a LOCKED, pinned page free to change: if a reader may be using
  * them, a copy takes the page's place, and the old page is unlocked and unpinned.
  * @param page  in: the page; out: the page to change, LOCKED and pinned

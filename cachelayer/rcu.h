@@ -6,9 +6,9 @@
  * Read-copy-update, from liburcu ("bulletproof" flavour: a thread registers itself at
  * its first read-side section; our threads belong to libfuse and to our callers).
  *
- * ThreadSanitizer does not know liburcu's memory barriers: the edges from call_rcu() and
- * from the end of a read-side section to the callback after the grace period are told
- * to it here.
+ * ThreadSanitizer does not know liburcu's memory barriers: the edges from call_rcu()
+ * and from the end of a read-side section to the callback after the grace period are
+ * told to it here.
  */
 
 #include <urcu/urcu-bp.h>

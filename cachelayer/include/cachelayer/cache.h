@@ -20,15 +20,20 @@ enum cl_event_kind {
 	CL_EVENT_WRITEBACK_FAILED, /* a dirty page did not reach the store; it stays
 				      dirty */
 	CL_EVENT_DATA_LOST,	   /* a mapping went away with dirty pages left */
-	CL_EVENT_SHORT_STORE, /* the store's file ended before the mapping's size */
+	CL_EVENT_SHORT_STORE,	 /* the store's file ended before the mapping's size */
+	CL_EVENT_SLOW_OPERATION, /* a range operation runs for longer than slow_ms */
+	CL_EVENT_SLOW_NOTIFICATION, /* one call to the upper cache does */
+	CL_EVENT_STALE_PAGE, /* the upper cache kept a page that it was told to drop */
 };
 
 struct cl_event {
 	enum cl_event_kind kind;
-	void *store;	 /* of the mapping concerned */
-	uint64_t page;	 /* index of the first page concerned */
-	uint64_t npages; /* how many pages */
-	int error;	 /* negative errno, or 0 */
+	void *store;	   /* of the mapping concerned */
+	uint64_t page;	   /* index of the first page concerned */
+	uint64_t npages;   /* how many pages; UINT64_MAX: to the end */
+	int error;	   /* negative errno, or 0 */
+	const char *phase; /* SLOW_…: what the operation is at; else NULL */
+	uint64_t age_ns;   /* SLOW_…: for how long */
 };
 
 struct cl_cache_config {
@@ -38,6 +43,7 @@ struct cl_cache_config {
 	bool verify;	/* check XXH3 of clean pages on use and before reclaim */
 	bool writeback; /* keep dirty pages; otherwise write through */
 	unsigned writeback_age_ms; /* a dirty page is written back at this age */
+	unsigned slow_ms; /* watchdog: what takes longer is an event; 0: 1000 */
 	void (*on_event)(void *arg, const struct cl_event *event); /* may be NULL */
 	void *on_event_arg;
 };

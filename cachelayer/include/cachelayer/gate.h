@@ -53,6 +53,19 @@ struct cl_gate_entry {
 	struct cl_range range; /* bytes; aligned to pages by cl_gate_enter() */
 	enum cl_gate_kind kind;
 	/**
+	 * FILL and WRITE: the upper cache holds these pages from now on, so they join
+	 * the resident set when the entry is granted (I1). Left out for a writeback of
+	 * mapped pages, which brings nothing that is not there already.
+	 */
+	bool caches;
+	/**
+	 * FILL on a descriptor opened with O_DIRECT: it may be a direct read, behind
+	 * which the upper cache has no locked folio. A parked FILL strikes its pages
+	 * from the resident set (the upper cache holds them locked and without
+	 * content), this one does not.
+	 */
+	bool maybe_direct;
+	/**
 	 * Called once when a parked entry is granted, with no lock held, on the thread
 	 * that made room. It must not wait for anything: it hands work to a pool or
 	 * posts a semaphore. NULL if the entry is never parked (cl_gate_try_enter()).
@@ -63,6 +76,7 @@ struct cl_gate_entry {
 	/* The gate's own, guarded by its mutex. */
 	enum cl_gate_state state;
 	uint64_t arrival_ns; /* CLOCK_MONOTONIC, when it was parked */
+	bool rescued;	     /* granted behind a CLOSE: see cachelayer/range_op.h */
 	struct cl_gate_entry *next, *prev;
 	struct cl_gate_entry *next_to_call;
 };

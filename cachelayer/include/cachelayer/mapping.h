@@ -79,6 +79,15 @@ int cl_read_begin(struct cl_mapping *mapping, uint64_t offset, size_t len,
 		  struct cl_read *read);
 void cl_read_end(struct cl_read *read);
 
+/**
+ * Append zeros to what was read, until it is len bytes long. A READ that goes into the
+ * upper cache is never answered short: Linux would take the end of the file from it
+ * (fuse_short_read()) without unmapping what lies behind, and then see no change when it
+ * learns the real size. A direct read must be answered short.
+ * @param len  bytes; at most what cl_read_begin() was given
+ */
+void cl_read_pad(struct cl_read *read, size_t len);
+
 /** Where a stream of reads stands; zero it for a new stream, one per open file. */
 struct cl_readahead {
 	uint64_t next_offset;  /* where a sequential reader will go on, bytes */

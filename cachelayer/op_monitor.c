@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The monitor of range operations: rescue and watchdog.
+ *
+ * It polls while some operation has its gate closed; that is the only time when a READ
+ * can need rescue, and it is short. So starting a notification costs no wake-up.
+ */
+
+#include "op_monitor.h"
+
+#include <time.h>
+
+#include "mapping_internal.h"
+
+#define DEFAULT_SLOW_MS 1000u
+#define WATCH_NS	((uint64_t)100 * 1000 * 1000)
+
+void op_monitor_init(struct cl_cache *cache)
+{
+	struct op_monitor *mon = &cache->monitor;
+	pthread_condattr_t attr;
+
+	cl_mutex_init(&mon->lock, CL_RANK_OP_MONITOR, "operation monitor");
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&mon->changed, &attr);
+	pthread_condattr_destroy(&attr);
+	CDS_INIT_LIST_HEAD(&mon->running);
+}
+
+void op_monitor_fini(struct cl_cache *cache)
+{
+	struct op_monitor *mon = &cache->monitor;
+
+	cl_mutex_lock(&mon->lock);
+	mon->stopping = true;
+	pthread_cond_broadcast(&mon->changed);
+	cl_mutex_unlock(&mon->lock);
+	if (mon->started)
+		pthread_join(mon->thread, NULL);
+	pthread_cond_destroy(&mon->changed);
+	cl_mutex_destroy(&mon->lock);
+}
+
+/* ----------------------------------------------------------------------- rescue */
+
+/** Rescue what this notification may be waiting for. The lock is dropped meanwhile. */
+static void rescue(struct op_monitor *mon, struct monitored_op *m, uint64_t now_ns)
+{
+	struct invalidate_gate *gate = &m->mapping->gate;
+	const uint64_t since_ns = m->notify_started_ns;
+	const bool all = now_ns - since_ns >= RESCUE_ALL_AFTER_NS;
+	const struct cl_range range =
+		all ? (struct cl_range){0, CL_RANGE_EOF} : m->notified;
+
+	m->in_use = true;
+	cl_mutex_unlock(&mon->lock);
+	const size_t rescued =
+		all ? gate_rescue(gate, range, 0, now_ns)
+		    : gate_rescue(gate, range, since_ns, now_ns - RESCUE_AFTER_NS);
+
+	cl_mutex_lock(&mon->lock);
+	m->in_use = false;
+	m->rescued += rescued;
+	pthread_cond_broadcast(&mon->changed);
+}
+
+static bool may_need_rescue(const struct monitored_op *m, uint64_t now_ns)
+{
+	return m->closed && m->notify_started_ns &&
+	       now_ns - m->notify_started_ns >= RESCUE_AFTER_NS;
+}
+
+static struct monitored_op *next_to_rescue(struct op_monitor *mon, uint64_t now_ns)
+{
+	struct monitored_op *m;
+
+	cds_list_for_each_entry(m, &mon->running,
+				link) if (m->seen_in_round != mon->round &&
+					  may_need_rescue(m, now_ns)) return m;
+	return NULL;
+}
+
+static void rescue_round(struct op_monitor *mon, uint64_t now_ns)
+{
+	struct monitored_op *m;
+
+	mon->round++;
+	while ((m = next_to_rescue(mon, now_ns))) {
+		m->seen_in_round = mon->round;
+		rescue(mon, m, now_ns);
+	}
+}
+
+/* --------------------------------------------------------------------- watchdog */
+
+static struct cl_event event_of(const struct monitored_op *m, enum cl_event_kind kind,
+				struct cl_range range, uint64_t age_ns)
+{
+	const uint64_t start = page_index_of(range.start);
+
+	return (struct cl_event){
+		.kind = kind,
+		.store = m->mapping->store,
+		.page = start,
+		.npages = range.end == CL_RANGE_EOF ? UINT64_MAX
+						    : page_index_up(range.end) - start,
+		.phase = m->phase,
+		.age_ns = age_ns,
+	};
+}
+
+/** @return whether *ret_event is something to tell */
+static bool next_event(struct op_monitor *mon, uint64_t slow_ns, uint64_t now_ns,
+		       struct cl_event *ret_event)
+{
+	struct monitored_op *m;
+
+	cds_list_for_each_entry(m, &mon->running, link)
+	{
+		const uint64_t age_ns = now_ns - m->started_ns;
+
+		if (m->notify_started_ns && !m->told_slow_notification &&
+		    now_ns - m->notify_started_ns >= slow_ns) {
+			m->told_slow_notification = true;
+			*ret_event =
+				event_of(m, CL_EVENT_SLOW_NOTIFICATION, m->notified,
+					 now_ns - m->notify_started_ns);
+			return true;
+		}
+		if (!m->told_slow_op && age_ns >= slow_ns) {
+			m->told_slow_op = true;
+			*ret_event =
+				event_of(m, CL_EVENT_SLOW_OPERATION, m->range, age_ns);
+			return true;
+		}
+	}
+	return false;
+}
+
+static void watchdog_round(struct cl_cache *cache, uint64_t now_ns)
+{
+	struct op_monitor *mon = &cache->monitor;
+	const unsigned slow_ms =
+		cache->config.slow_ms ? cache->config.slow_ms : DEFAULT_SLOW_MS;
+	struct cl_event event;
+
+	while (next_event(mon, (uint64_t)slow_ms * 1000000u, now_ns, &event)) {
+		cl_mutex_unlock(&mon->lock);
+		cache_event_send(cache, &event);
+		cl_mutex_lock(&mon->lock);
+	}
+}
+
+/* ------------------------------------------------------------------- the thread */
+
+static bool any_closed(const struct op_monitor *mon)
+{
+	const struct monitored_op *m;
+
+	cds_list_for_each_entry(m, &mon->running, link) if (m->closed) return true;
+	return false;
+}
+
+static void doze(struct op_monitor *mon, uint64_t ns)
+{
+	const uint64_t until = gate_now_ns() + ns;
+	const struct timespec deadline = {(time_t)(until / 1000000000u),
+					  (long)(until % 1000000000u)};
+
+	pthread_cond_timedwait(&mon->changed, &mon->lock.mutex, &deadline);
+}
+
+static void *monitor_main(void *arg)
+{
+	struct cl_cache *cache = arg;
+	struct op_monitor *mon = &cache->monitor;
+
+	cl_mutex_lock(&mon->lock);
+	while (!mon->stopping) {
+		const uint64_t now_ns = gate_now_ns();
+
+		watchdog_round(cache, now_ns);
+		rescue_round(mon, now_ns);
+		if (any_closed(mon)) {
+			doze(mon, RESCUE_AFTER_NS);
+			continue;
+		}
+		mon->dozing = true;
+		if (cds_list_empty(&mon->running))
+			pthread_cond_wait(&mon->changed, &mon->lock.mutex);
+		else
+			doze(mon, WATCH_NS);
+		mon->dozing = false;
+	}
+	cl_mutex_unlock(&mon->lock);
+	return NULL;
+}
+
+/* -------------------------------------------------------------- the operations */
+
+static int start_thread(struct cl_cache *cache)
+{
+	struct op_monitor *mon = &cache->monitor;
+
+	cl_mutex_assert_held(&mon->lock);
+	if (!mon->started) {
+		const int error =
+			pthread_create(&mon->thread, NULL, monitor_main, cache);
+
+		if (error)
+			return -error;
+		mon->started = true;
+	}
+	return 0;
+}
+
+int op_monitor_begin(struct monitored_op *m)
+{
+	struct op_monitor *mon = &m->mapping->cache->monitor;
+
+	cl_mutex_lock(&mon->lock);
+	const int ret = start_thread(m->mapping->cache);
+
+	if (ret == 0) {
+		m->phase = "waiting for another operation on the file";
+		m->started_ns = gate_now_ns();
+		cds_list_add_tail(&m->link, &mon->running);
+		while (m->mapping->op_running)
+			pthread_cond_wait(&mon->changed, &mon->lock.mutex);
+		m->mapping->op_running = true;
+	}
+	cl_mutex_unlock(&mon->lock);
+	return ret;
+}
+
+void op_monitor_phase(struct monitored_op *m, const char *phase, bool closed)
+{
+	struct op_monitor *mon = &m->mapping->cache->monitor;
+
+	cl_mutex_lock(&mon->lock);
+	m->phase = phase;
+	if (closed && !m->closed && mon->dozing)
+		pthread_cond_broadcast(&mon->changed);
+	m->closed = closed;
+	cl_mutex_unlock(&mon->lock);
+}
+
+void op_monitor_notify_begin(struct monitored_op *m, struct cl_range notified)
+{
+	struct op_monitor *mon = &m->mapping->cache->monitor;
+
+	cl_rank_assert_not_held(CL_RANK_PAGE);
+	cl_mutex_lock(&mon->lock);
+	m->notified = notified;
+	m->told_slow_notification = false;
+	m->notify_started_ns = gate_now_ns();
+	cl_mutex_unlock(&mon->lock);
+}
+
+void op_monitor_notify_end(struct monitored_op *m)
+{
+	struct op_monitor *mon = &m->mapping->cache->monitor;
+
+	cl_mutex_lock(&mon->lock);
+	m->notify_started_ns = 0;
+	while (m->in_use)
+		pthread_cond_wait(&mon->changed, &mon->lock.mutex);
+	cl_mutex_unlock(&mon->lock);
+}
+
+void op_monitor_end(struct monitored_op *m)
+{
+	struct op_monitor *mon = &m->mapping->cache->monitor;
+
+	cl_mutex_lock(&mon->lock);
+	cds_list_del(&m->link);
+	m->mapping->op_running = false;
+	pthread_cond_broadcast(&mon->changed);
+	cl_mutex_unlock(&mon->lock);
+}
+
+/* ------------------------------------------------------------------ for the owner */
+
+static struct cl_running_op describe(const struct monitored_op *m, uint64_t now_ns)
+{
+	return (struct cl_running_op){
+		.store = m->mapping->store,
+		.kind = m->op->kind,
+		.range = m->range,
+		.phase = m->phase,
+		.running_ns = now_ns - m->started_ns,
+		.notifying = m->notify_started_ns != 0,
+		.notified = m->notified,
+		.notifying_ns =
+			m->notify_started_ns ? now_ns - m->notify_started_ns : 0,
+	};
+}
+
+size_t cl_cache_running_ops(struct cl_cache *cache, struct cl_running_op *ret_ops,
+			    size_t capacity)
+{
+	struct op_monitor *mon = &cache->monitor;
+	const struct monitored_op *m;
+	size_t n = 0;
+
+	cl_mutex_lock(&mon->lock);
+	const uint64_t now_ns = gate_now_ns();
+
+	cds_list_for_each_entry(m, &mon->running, link)
+	{
+		if (n < capacity)
+			ret_ops[n] = describe(m, now_ns);
+		n++;
+	}
+	cl_mutex_unlock(&mon->lock);
+	return n;
+}

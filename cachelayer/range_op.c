@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Range operations: the protocol, step by step. DESIGN.md tells why it is so, with the
+ * races that each step is there for.
+ */
+
+#include "cachelayer/range_op.h"
+
+#include <errno.h>
+
+#include "mapping_internal.h"
+#include "op_monitor.h"
+#include "rekey.h"
+
+/*
+ * The chase asks for a window of pages at a time. READs that arrive for the window
+ * while it is being notified wait for that notification; so the window grows while
+ * notifications are quick, as they are over ground that the upper cache has left, and
+ * shrinks when they have dirty pages to bring down.
+ */
+#define WINDOW_MIN_PAGES 16
+#define WINDOW_MAX_PAGES ((uint64_t)1 << 20)
+#define WINDOW_QUICK_NS	 ((uint64_t)100 * 1000)
+#define WINDOW_SLOW_NS	 ((uint64_t)500 * 1000)
+
+/* Ten are plenty; so many mean that the upper cache does not do what it says. */
+#define ROUNDS_MAX 1000
+
+struct run {
+	struct cl_mapping *mapping;
+	const struct cl_range_op *op;
+	const struct cl_upper_ops *upper_ops;
+	void *upper;
+	struct cl_range affected[2]; /* what the upper cache must drop; ascending */
+	unsigned naffected;
+	struct cl_range span; /* from the first to the last of it */
+	struct cl_gate_entry close;
+	struct cl_gate_entry exclusive;
+	struct monitored_op monitored;
+	struct cl_range_op_report report;
+};
+
+/* ------------------------------------------------------------------- validation */
+
+static bool aligned(uint64_t offset)
+{
+	return (offset & (CL_PAGE_SIZE - 1)) == 0;
+}
+
+static int check_move(const struct cl_range_op *op, uint64_t size)
+{
+	const struct cl_range source = {op->offset, op->offset + op->len};
+	const struct cl_range destination = {op->destination,
+					     op->destination + op->len};
+
+	if (!aligned(op->destination) || op->destination > UINT64_MAX - op->len)
+		return -EINVAL;
+	if (source.end > size || destination.end > size ||
+	    cl_range_overlaps(source, destination))
+		return -EINVAL;
+	return 0;
+}
+
+int cl_range_op_check(const struct cl_range_op *op, uint64_t size, uint64_t max_size)
+{
+	const bool whole_pages = op->kind != CL_PUNCH && op->kind != CL_ZERO;
+
+	if (op->len == 0 || op->offset > INT64_MAX || op->len > INT64_MAX)
+		return -EINVAL;
+	if (whole_pages && (!aligned(op->offset) || !aligned(op->len)))
+		return -EINVAL;
+	switch (op->kind) {
+	case CL_PUNCH:
+	case CL_ZERO:
+		return op->offset + op->len > max_size ? -EFBIG : 0;
+	case CL_COLLAPSE:
+		return op->offset + op->len >= size ? -EINVAL : 0;
+	case CL_INSERT:
+		if (op->offset >= size)
+			return -EINVAL;
+		return size > max_size || op->len > max_size - size ? -EFBIG : 0;
+	case CL_MOVE:
+		return check_move(op, size);
+	}
+	return -EINVAL;
+}
+
+/* --------------------------------------------------------------- what it touches */
+
+static void find_affected(struct run *r)
+{
+	const struct cl_range_op *op = r->op;
+	const struct cl_range source = {op->offset, op->offset + op->len};
+	const struct cl_range destination = {op->destination,
+					     op->destination + op->len};
+	const bool down = op->destination < op->offset;
+
+	switch (op->kind) {
+	case CL_PUNCH:
+	case CL_ZERO:
+		r->affected[r->naffected++] = cl_range_page_align(source);
+		break;
+	case CL_COLLAPSE:
+	case CL_INSERT:
+		r->affected[r->naffected++] =
+			(struct cl_range){op->offset, CL_RANGE_EOF};
+		break;
+	case CL_MOVE:
+		r->affected[r->naffected++] = down ? destination : source;
+		r->affected[r->naffected++] = down ? source : destination;
+		break;
+	}
+	/* One entry for both ends of a move: two could each wait for half of another's.
+	 * READs between them are parked for nothing, and only for as long. */
+	r->span = (struct cl_range){r->affected[0].start,
+				    r->affected[r->naffected - 1].end};
+}
+
+/* ---------------------------------------------------------------- steps 0, 1 and 3 */
+
+/** Strike a range from the resident set, and have the upper cache drop it. */
+static int notify(struct run *r, struct cl_range range, uint64_t *ret_ns)
+{
+	const uint64_t started_ns = gate_now_ns();
+
+	gate_strike(&r->mapping->gate, range);
+	op_monitor_notify_begin(&r->monitored, range);
+	const int ret = r->upper_ops->invalidate(r->upper, range);
+
+	op_monitor_notify_end(&r->monitored);
+	r->report.notifications++;
+	*ret_ns = gate_now_ns() - started_ns;
+	return ret;
+}
+
+/*
+ * Steps 0 and 1. A page that is struck here is dropped by this very notification: the
+ * upper cache had a locked folio for it before it asked us, so before it was in the
+ * resident set, and the notification waits for that lock.
+ */
+static int flush_and_unmap(struct run *r)
+{
+	struct cl_range first;
+	int ret = 0;
+
+	for (unsigned i = 0; i < r->naffected && ret == 0; i++) {
+		uint64_t ns;
+
+		if (!gate_next_resident(&r->mapping->gate, r->affected[i], 1, &first))
+			continue;
+		op_monitor_phase(&r->monitored, "flush", false);
+		if (r->upper_ops->flush)
+			r->upper_ops->flush(r->upper, r->affected[i]);
+		op_monitor_phase(&r->monitored, "unmap", false);
+		ret = notify(r, r->affected[i], &ns);
+	}
+	return ret;
+}
+
+static uint64_t next_window(uint64_t window, uint64_t took_ns)
+{
+	if (took_ns < WINDOW_QUICK_NS && window < WINDOW_MAX_PAGES)
+		return window * 2;
+	if (took_ns > WINDOW_SLOW_NS && window > WINDOW_MIN_PAGES)
+		return window / 2;
+	return window;
+}
+
+/** One sweep over a range. @return how many notifications, or a negative errno */
+static int sweep(struct run *r, struct cl_range range, uint64_t *window)
+{
+	struct cl_range run;
+	int notifications = 0;
+
+	while (range.start < range.end &&
+	       gate_next_resident(&r->mapping->gate, range, 1, &run)) {
+		const uint64_t len = *window << CL_PAGE_SHIFT;
+		uint64_t ns;
+
+		run.end = range.end - run.start > len ? run.start + len : range.end;
+
+		const int ret = notify(r, run, &ns);
+
+		if (ret < 0)
+			return ret;
+		*window = next_window(*window, ns);
+		range.start = run.end;
+		notifications++;
+	}
+	return notifications;
+}
+
+/** Step 3: until nothing of the affected ranges is resident. */
+static int chase(struct run *r, uint64_t *window)
+{
+	int notifications;
+
+	op_monitor_phase(&r->monitored, "chase", true);
+	do {
+		notifications = 0;
+		for (unsigned i = 0; i < r->naffected; i++) {
+			const int n = sweep(r, r->affected[i], window);
+
+			if (n < 0)
+				return n;
+			notifications += n;
+		}
+		if (notifications > 0 && ++r->report.rounds > ROUNDS_MAX)
+			return -EBUSY;
+	} while (notifications > 0);
+	return 0;
+}
+
+static bool any_resident(struct run *r)
+{
+	struct cl_range run;
+
+	for (unsigned i = 0; i < r->naffected; i++)
+		if (gate_next_resident(&r->mapping->gate, r->affected[i], 1, &run))
+			return true;
+	return false;
+}
+
+/** With verification: whether the upper cache really has nothing. What it has joins the
+ *  resident set again, to be chased. @return 1 if there was something, 0, or an error
+ */
+static int verify_empty(struct run *r)
+{
+	struct cl_cache *cache = r->mapping->cache;
+	uint64_t offset;
+	int found = 0;
+
+	if (!cache->config.verify || !r->upper_ops->find_cached)
+		return 0;
+	op_monitor_phase(&r->monitored, "verify", true);
+	for (unsigned i = 0; i < r->naffected; i++) {
+		const int ret =
+			r->upper_ops->find_cached(r->upper, r->affected[i], &offset);
+
+		if (ret < 0)
+			return ret;
+		if (ret == 0)
+			continue;
+		gate_mark_resident(&r->mapping->gate,
+				   (struct cl_range){offset, offset + CL_PAGE_SIZE});
+		cache_event(cache, CL_EVENT_STALE_PAGE, r->mapping,
+			    page_index_of(offset), 1, 0);
+		found = 1;
+	}
+	return found;
+}
+
+/** Steps 2 and 3, up to an EXCLUSIVE entry with nothing resident (I2). */
+static int close_and_chase(struct run *r)
+{
+	struct cl_mapping *mapping = r->mapping;
+	uint64_t window = WINDOW_MIN_PAGES;
+
+	op_monitor_phase(&r->monitored, "waiting for fills to end", true);
+	cl_gate_enter_wait(mapping, &r->close);
+	for (;;) {
+		int ret = chase(r, &window);
+
+		if (ret == 0)
+			ret = verify_empty(r);
+		if (ret < 0)
+			return ret;
+		if (ret > 0)
+			continue;
+		op_monitor_phase(&r->monitored, "waiting for requests to end", true);
+		cl_gate_enter_wait(mapping, &r->exclusive);
+		if (!any_resident(r))
+			return 0;
+		/* A READ that was rescued last has come in between. */
+		cl_gate_leave(mapping, &r->exclusive);
+		if (++r->report.rounds > ROUNDS_MAX)
+			return -EBUSY;
+	}
+}
+
+/* ------------------------------------------------------------------------ step 4 */
+
+static int invalidate(struct run *r, uint64_t max_size, int (*change_store)(void *arg),
+		      void *arg)
+{
+	struct cl_mapping *mapping = r->mapping;
+	int ret;
+
+	op_monitor_phase(&r->monitored, "changing the store", true);
+	/* The size may have changed since the caller looked. */
+	ret = cl_range_op_check(r->op, cl_mapping_size(mapping), max_size);
+	if (ret == 0)
+		ret = cl_writeback(mapping, r->span);
+	if (ret == 0)
+		ret = change_store(arg);
+	if (ret == 0)
+		r->report.pages_moved = rekey(mapping, r->op);
+	return ret;
+}
+
+/* ------------------------------------------------------------------------ step 6 */
+
+static void unmap_again(struct run *r, uint64_t size_before)
+{
+	const uint64_t size = cl_mapping_size(r->mapping);
+
+	op_monitor_phase(&r->monitored, "size adoption", false);
+	r->upper_ops->forget_attributes(r->upper);
+	if (size != size_before)
+		r->report.size_pending =
+			r->upper_ops->adopt_size(r->upper, size) == -EAGAIN;
+}
+
+/* ------------------------------------------------------------------- all of them */
+
+static int run_steps(struct run *r, uint64_t max_size, int (*change_store)(void *arg),
+		     void *arg)
+{
+	struct cl_mapping *mapping = r->mapping;
+	const uint64_t size_before = cl_mapping_size(mapping);
+	int ret = cl_range_op_check(r->op, size_before, max_size);
+
+	if (ret == 0)
+		ret = flush_and_unmap(r);
+	if (ret < 0)
+		return ret;
+
+	const uint64_t closed_ns = gate_now_ns();
+
+	ret = close_and_chase(r);
+	if (ret == 0) {
+		const uint64_t exclusive_ns = gate_now_ns();
+
+		ret = invalidate(r, max_size, change_store, arg);
+		cl_gate_leave(mapping, &r->exclusive);
+		r->report.exclusive_ns = gate_now_ns() - exclusive_ns;
+	}
+	op_monitor_phase(&r->monitored, "opening the gate", false);
+	cl_gate_leave(mapping, &r->close);
+	r->report.closed_ns = gate_now_ns() - closed_ns;
+	if (ret == 0)
+		unmap_again(r, size_before);
+	return ret;
+}
+
+int cl_range_op_run(struct cl_mapping *mapping, const struct cl_range_op *op,
+		    const struct cl_upper_ops *upper_ops, void *upper,
+		    uint64_t max_size, int (*change_store)(void *arg), void *arg,
+		    struct cl_range_op_report *ret_report)
+{
+	struct run r = {
+		.mapping = mapping,
+		.op = op,
+		.upper_ops = upper_ops,
+		.upper = upper,
+		.monitored = {.mapping = mapping, .op = op},
+	};
+	int ret;
+
+	find_affected(&r);
+	r.close = (struct cl_gate_entry){.range = r.span, .kind = CL_GATE_CLOSE};
+	r.exclusive =
+		(struct cl_gate_entry){.range = r.span, .kind = CL_GATE_EXCLUSIVE};
+	r.monitored.range = r.span;
+	ret = op_monitor_begin(&r.monitored);
+	if (ret < 0)
+		return ret;
+	ret = run_steps(&r, max_size, change_store, arg);
+	op_monitor_end(&r.monitored);
+	r.report.rescued = r.monitored.rescued;
+	if (ret_report)
+		*ret_report = r.report;
+	return ret;
+}
