@@ -19,6 +19,7 @@
 
 #include "change_guard.h"
 #include "dirty_hold.h"
+#include "fd_pressure.h"
 #include "inode_store.h"
 #include "log.h"
 
@@ -42,7 +43,7 @@ static int reopen(struct inode *inode, int flags)
 		if (errno == EPERM && flags & O_NOATIME)
 			flags &= ~O_NOATIME; /* only for the owner */
 		else if (errno != EINTR)
-			return errno == EMFILE ? -ENFILE : -errno;
+			return fd_pressure_error(daemon, -errno);
 	}
 }
 
@@ -148,6 +149,16 @@ void store_put(struct inode *inode)
 			  "closed, but the store did not take %llu of its pages; they "
 			  "are kept and tried again",
 			  (unsigned long long)dirty);
+}
+
+void store_adopt(struct inode *inode, int fd)
+{
+	pthread_mutex_lock(&inode->open_lock);
+	if (inode->store_write_fd < 0)
+		install_read_write(inode, fd);
+	else
+		close(fd);
+	pthread_mutex_unlock(&inode->open_lock);
 }
 
 /* -------------------------------------------------------------------- inodes */
