@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef FUSEFS_STORE_STAT_H
+#define FUSEFS_STORE_STAT_H
+
+/*
+ * Attributes and identity of the store's files, and how to name an O_PATH descriptor
+ * to system calls that do not take one.
+ */
+
+#include <stdio.h>
+
+#include "inode_table.h"
+
+/**
+ * What a name in the store is, without asking a network store again: enough to find
+ * its inode. Does not follow symbolic links; does not wait for our own mount, should
+ * the name lead there.
+ * @return 0 or a negative errno
+ */
+int store_key(int dirfd, const char *name, struct inode_key *ret_key);
+
+/**
+ * Attributes of an open file, O_PATH or not.
+ * @param ret_key   its identity; may be NULL
+ * @param ret_attr  as of the store, the inode number made unique across devices
+ * @return 0 or a negative errno
+ */
+int store_stat(const struct daemon *daemon, int fd, struct inode_key *ret_key,
+	       struct stat *ret_attr);
+
+/** The inode number to show for a file of the store: its own on the source's device, a
+ *  hash elsewhere, so that two files never share one. */
+ino_t store_shown_ino(const struct daemon *daemon, dev_t dev, ino_t ino);
+
+/** The name of an O_PATH descriptor relative to daemon->proc_fd_dir. Following it leads
+ *  to the very file, symbolic links included, whatever its path is by now. */
+struct fd_name {
+	char text[12];
+};
+
+static inline struct fd_name fd_name(int fd)
+{
+	struct fd_name name;
+
+	snprintf(name.text, sizeof(name.text), "%d", fd);
+	return name;
+}
+
+/** Likewise as an absolute path, for calls that take no directory. */
+struct fd_path {
+	char text[26];
+};
+
+static inline struct fd_path fd_path(int fd)
+{
+	struct fd_path path;
+
+	snprintf(path.text, sizeof(path.text), "/proc/self/fd/%d", fd);
+	return path;
+}
+
+#endif
