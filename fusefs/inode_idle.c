@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Idle inodes: which ones the kernel could best do without.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "inode_table_internal.h"
+
+uint64_t inode_clock_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+struct idle {
+	uint64_t last_used;
+	fuse_ino_t nodeid;
+};
+
+static int by_last_used(const void *a, const void *b)
+{
+	const struct idle *x = a, *y = b;
+
+	return (x->last_used > y->last_used) - (x->last_used < y->last_used);
+}
+
+/* Directories are left alone: they may be somebody's working directory, and what is
+ * below them would be forgotten with them. */
+static bool is_idle(const struct inode *inode)
+{
+	return !S_ISDIR(inode->type) && inode->name &&
+	       atomic_load(&inode->store_fd) < 0 &&
+	       atomic_load(&inode->store_write_fd) < 0;
+}
+
+/* Required: lock. */
+static size_t collect_idle(struct inode_table *table, uint64_t before_ns,
+			   struct idle *idle)
+{
+	struct inode *inode;
+	uint64_t last_used;
+	size_t n = 0;
+
+	for (size_t i = 0; i < table->bucket_count; i++) {
+		cds_hlist_for_each_entry_2(inode, &table->buckets[i], node)
+		{
+			last_used = atomic_load(&inode->last_used);
+			if (last_used < before_ns && is_idle(inode))
+				idle[n++] = (struct idle){last_used, inode->nodeid};
+		}
+	}
+	return n;
+}
+
+size_t inode_table_idle(struct inode_table *table, uint64_t before_ns,
+			fuse_ino_t *nodeids, size_t max)
+{
+	struct idle *idle;
+	size_t n = 0;
+
+	pthread_mutex_lock(&table->lock);
+	idle = calloc(table->inode_count, sizeof(*idle));
+	if (idle)
+		n = collect_idle(table, before_ns, idle);
+	pthread_mutex_unlock(&table->lock);
+	if (!idle)
+		return 0;
+
+	qsort(idle, n, sizeof(*idle), by_last_used);
+	if (n > max)
+		n = max;
+	for (size_t i = 0; i < n; i++)
+		nodeids[i] = idle[i].nodeid;
+	free(idle);
+	return n;
+}
+
+bool inode_table_take_idle_name(struct inode_table *table, fuse_ino_t nodeid,
+				fuse_ino_t *ret_parent, char **ret_name)
+{
+	struct inode *inode;
+	char *name = NULL;
+
+	pthread_mutex_lock(&table->lock);
+	inode = nodeid_find(table->nodeids, nodeid);
+	if (inode && is_idle(inode)) {
+		name = strdup(inode->name);
+		*ret_parent = inode->parent;
+		inode_mark_used(inode);
+	}
+	pthread_mutex_unlock(&table->lock);
+	if (!name)
+		return false;
+	*ret_name = name;
+	return true;
+}

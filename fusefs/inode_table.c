@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Inode table: one inode per file that the kernel knows, found by nodeid or by key.
+ *
+ * By nodeid, on every request, without a lock (nodeid_table.c). By key, on lookups,
+ * under the table's one lock, which is held for a few memory accesses and never across
+ * a system call. References are counted without the lock as long as others are left;
+ * the last one is dropped under it, and what is found by key gets its reference under
+ * it, too: so an inode that is found cannot be one that is going away.
+ */
+
+#include "inode_table.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "fd_pressure.h"
+#include "forgotten.h"
+#include "inode_table_internal.h"
+#include "log.h"
+#include "nodeid_table.h"
+#include "open_file.h"
+#include "store_stat.h"
+
+#define FIRST_BUCKETS 1024
+
+/* ------------------------------------------------------------- the hash by key */
+
+static struct cds_hlist_head *bucket_of(struct inode_table *table,
+					const struct inode_key *key)
+{
+	return &table->buckets[XXH3_64bits(key, sizeof(*key)) &
+			       (table->bucket_count - 1)];
+}
+
+/* Required: lock. */
+static struct inode *find_key(struct inode_table *table, const struct inode_key *key)
+{
+	struct inode *inode;
+
+	cds_hlist_for_each_entry_2(inode, bucket_of(table, key),
+				   node) if (memcmp(&inode->key, key, sizeof(*key)) ==
+					     0) return inode;
+	return NULL;
+}
+
+/* Twice the buckets; without memory for them chains get longer, that is all.
+ * Required: lock. */
+static void grow_buckets(struct inode_table *table)
+{
+	struct cds_hlist_head *old = table->buckets;
+	const size_t old_count = table->bucket_count;
+	struct cds_hlist_head *buckets = calloc(old_count * 2, sizeof(*buckets));
+	struct inode *inode, *next;
+
+	if (!buckets)
+		return;
+	table->buckets = buckets;
+	table->bucket_count = old_count * 2;
+	for (size_t i = 0; i < old_count; i++) {
+		cds_hlist_for_each_entry_safe_2(inode, next, &old[i], node)
+		{
+			cds_hlist_del(&inode->node);
+			cds_hlist_add_head(&inode->node, bucket_of(table, &inode->key));
+		}
+	}
+	free(old);
+}
+
+/* -------------------------------------------------------------------- inodes */
+
+/* Out of sight of everybody. */
+static void inode_free(struct inode *inode)
+{
+	inode_data_free(inode);
+	close(inode->fd);
+	free(inode->name);
+	free(inode);
+}
+
+/* Not yet in the table, with one reference. fd is the inode's on success. */
+static int inode_create(struct daemon *daemon, int fd, const struct inode_key *key,
+			mode_t mode, struct inode **ret_inode)
+{
+	struct inode *inode = calloc(1, sizeof(*inode));
+	int status;
+
+	if (!inode)
+		return -ENOMEM;
+	inode->daemon = daemon;
+	inode->key = *key;
+	inode->type = mode & S_IFMT;
+	atomic_init(&inode->mode, mode);
+	atomic_init(&inode->refs, 1);
+	status = inode_data_init(inode);
+	if (status < 0) {
+		free(inode);
+		return status;
+	}
+	inode->fd = fd;
+	*ret_inode = inode;
+	return 0;
+}
+
+/* Required: lock. */
+static void set_name(struct inode *inode, fuse_ino_t parent, const char *name)
+{
+	if (inode->name && name && inode->parent == parent &&
+	    strcmp(inode->name, name) == 0)
+		return;
+	free(inode->name);
+	/* Without memory it has no name, and stays when descriptors run short. */
+	inode->name = name ? strdup(name) : NULL;
+	inode->parent = inode->name ? parent : 0;
+}
+
+/* Give a new inode its nodeid, the one it had if it was forgotten. Required: lock. */
+static int insert(struct inode_table *table, struct inode *inode)
+{
+	fuse_ino_t nodeid = 0;
+	int status;
+
+	if (table->forgotten)
+		nodeid = forgotten_take(table->forgotten, &inode->key);
+	if (!nodeid) {
+		status = nodeid_take(table->nodeids, &nodeid);
+		if (status < 0)
+			return status;
+	}
+	inode->nodeid = nodeid;
+	inode->generation = nodeid == FUSE_ROOT_ID ? 0 : table->generation;
+	if (table->inode_count >= table->bucket_count)
+		grow_buckets(table);
+	cds_hlist_add_head(&inode->node, bucket_of(table, &inode->key));
+	table->inode_count++;
+	nodeid_set(table->nodeids, nodeid, inode);
+	return 0;
+}
+
+/* Insert, unless somebody else has been faster. */
+static int insert_or_find(struct inode_table *table, struct inode *inode,
+			  fuse_ino_t parent, const char *name, struct inode **ret_inode)
+{
+	struct inode *other;
+	int status = 0;
+
+	pthread_mutex_lock(&table->lock);
+	other = find_key(table, &inode->key);
+	if (other)
+		inode_get(other);
+	else
+		status = insert(table, inode);
+	if (status == 0)
+		set_name(other ? other : inode, parent, name);
+	pthread_mutex_unlock(&table->lock);
+
+	if (other || status < 0)
+		inode_free(inode);
+	if (status == 0)
+		*ret_inode = other ? other : inode;
+	return status;
+}
+
+int inode_table_find_or_add(struct daemon *daemon, int fd, fuse_ino_t parent,
+			    const char *name, struct inode **ret_inode,
+			    struct stat *ret_attr)
+{
+	struct inode *inode, *fresh;
+	struct inode_key key;
+	struct stat attr;
+	int status;
+
+	status = store_stat(daemon, fd, &key, &attr);
+	if (status < 0)
+		goto failed;
+	inode = inode_table_find_key(daemon, &key, parent, name);
+	if (inode) {
+		close(fd);
+		/* Known, so the page cache may know better than the store. */
+		status = inode_stat(inode, &attr);
+		if (status < 0) {
+			inode_put(inode, 1);
+			return status;
+		}
+	} else {
+		status = inode_create(daemon, fd, &key, attr.st_mode, &fresh);
+		if (status < 0)
+			goto failed;
+		fd_pressure_note(daemon, fd);
+		status = insert_or_find(daemon->inodes, fresh, parent, name, &inode);
+		if (status < 0)
+			return status;
+		inode_mark_used(inode);
+	}
+	*ret_inode = inode;
+	*ret_attr = attr;
+	return 0;
+failed:
+	close(fd);
+	return status;
+}
+
+struct inode *inode_table_find_key(struct daemon *daemon, const struct inode_key *key,
+				   fuse_ino_t parent, const char *name)
+{
+	struct inode_table *table = daemon->inodes;
+	struct inode *inode;
+
+	pthread_mutex_lock(&table->lock);
+	inode = find_key(table, key);
+	if (inode) {
+		inode_get(inode);
+		if (parent)
+			set_name(inode, parent, name);
+	}
+	pthread_mutex_unlock(&table->lock);
+	if (inode)
+		inode_mark_used(inode);
+	return inode;
+}
+
+struct inode *inode_table_find(struct daemon *daemon, int dirfd, const char *name)
+{
+	struct inode_key key;
+
+	if (store_key(dirfd, name, &key) < 0)
+		return NULL;
+	return inode_table_find_key(daemon, &key, 0, NULL);
+}
+
+void inode_table_rename(struct inode *inode, fuse_ino_t parent, const char *name)
+{
+	struct inode_table *table = inode->daemon->inodes;
+
+	pthread_mutex_lock(&table->lock);
+	set_name(inode, parent, name);
+	pthread_mutex_unlock(&table->lock);
+}
+
+struct inode *inode_of(struct daemon *daemon, fuse_ino_t nodeid)
+{
+	struct inode *inode = nodeid_find(daemon->inodes->nodeids, nodeid);
+
+	if (!inode) {
+		log_msg(LOG_CRIT,
+			"the kernel asks for nodeid %#llx, which it has forgotten: this "
+			"is an error in foldfs",
+			(unsigned long long)nodeid);
+		abort();
+	}
+	inode_mark_used(inode);
+	return inode;
+}
+
+/* ---------------------------------------------------------------- references */
+
+void inode_get(struct inode *inode)
+{
+	atomic_fetch_add_explicit(&inode->refs, 1, memory_order_relaxed);
+}
+
+/* Required: lock; no reference is left. */
+static void take_out(struct inode_table *table, struct inode *inode,
+		     struct forgotten_handle *handle)
+{
+	fuse_ino_t given_up = inode->nodeid;
+
+	cds_hlist_del(&inode->node);
+	table->inode_count--;
+	nodeid_set(table->nodeids, inode->nodeid, NULL);
+	/* As long as the handle is remembered the nodeid is not used for others. */
+	if (handle)
+		given_up = forgotten_add(table->forgotten, handle);
+	if (given_up)
+		nodeid_release(table->nodeids, given_up);
+}
+
+void inode_put(struct inode *inode, uint64_t n)
+{
+	struct inode_table *table = inode->daemon->inodes;
+	struct forgotten_handle *handle;
+	uint64_t refs = atomic_load_explicit(&inode->refs, memory_order_relaxed);
+
+	while (refs > n)
+		if (atomic_compare_exchange_weak_explicit(&inode->refs, &refs, refs - n,
+							  memory_order_release,
+							  memory_order_relaxed))
+			return;
+
+	handle = forgotten_prepare(table->forgotten, inode);
+	pthread_mutex_lock(&table->lock);
+	refs = atomic_fetch_sub_explicit(&inode->refs, n, memory_order_acq_rel);
+	assert(refs >= n);
+	if (refs > n) {
+		pthread_mutex_unlock(&table->lock);
+		forgotten_discard(handle);
+		return;
+	}
+	take_out(table, inode, handle);
+	pthread_mutex_unlock(&table->lock);
+	inode_free(inode);
+}
+
+/* The inode with a nodeid if it is in the table, with a reference; otherwise the
+ * handle to open it with, if that is remembered. */
+static struct inode *find_nodeid(struct inode_table *table, fuse_ino_t nodeid,
+				 struct forgotten_handle **ret_handle)
+{
+	struct inode *inode;
+
+	*ret_handle = NULL;
+	pthread_mutex_lock(&table->lock);
+	inode = nodeid_find(table->nodeids, nodeid);
+	if (inode)
+		inode_get(inode);
+	else if (table->forgotten)
+		*ret_handle = forgotten_copy(table->forgotten, nodeid);
+	pthread_mutex_unlock(&table->lock);
+	return inode;
+}
+
+int inode_table_revive(struct daemon *daemon, fuse_ino_t nodeid,
+		       struct inode **ret_inode)
+{
+	struct inode_table *table = daemon->inodes;
+	struct forgotten_handle *handle;
+	struct inode *inode;
+	struct stat attr;
+	int status;
+
+	inode = find_nodeid(table, nodeid, &handle);
+	if (!inode) {
+		if (!handle)
+			return -ESTALE;
+		status = forgotten_open(table->forgotten, handle);
+		if (status >= 0)
+			status = inode_table_find_or_add(daemon, status, 0, NULL,
+							 &inode, &attr);
+		if (status < 0)
+			return status;
+		/* Somebody looked it up just when it was being forgotten: it has
+		 * another nodeid now. */
+		if (inode->nodeid != nodeid) {
+			inode_put(inode, 1);
+			return -ESTALE;
+		}
+	}
+	*ret_inode = inode;
+	return 0;
+}
+
+/* ------------------------------------------------------- the table as a whole */
+
+static int add_root(struct daemon *daemon)
+{
+	struct inode *root;
+	struct stat attr;
+	int fd;
+
+	fd = fcntl(daemon->source_fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	return inode_table_find_or_add(daemon, fd, 0, NULL, &root, &attr);
+}
+
+int inode_table_create(struct daemon *daemon, struct inode_table **ret_table)
+{
+	struct inode_table *table = calloc(1, sizeof(*table));
+	uint32_t generation;
+	int status = -ENOMEM;
+
+	if (!table)
+		return -ENOMEM;
+	pthread_mutex_init(&table->lock, NULL);
+	table->bucket_count = FIRST_BUCKETS;
+	table->buckets = calloc(FIRST_BUCKETS, sizeof(*table->buckets));
+	table->nodeids = nodeid_table_create();
+	if (!table->buckets || !table->nodeids)
+		goto failed;
+	/* A file handle of an earlier mount must not open another file on this one. */
+	if (getrandom(&generation, sizeof(generation), 0) != sizeof(generation))
+		generation = (uint32_t)inode_clock_ns();
+	table->generation = generation | 1;
+	if (daemon->privileged) {
+		status = forgotten_create(daemon, &table->forgotten);
+		if (status == -EPERM)
+			log_msg(LOG_INFO,
+				"the store has no file handles, or we may not open them: "
+				"handles on the mount end when the kernel forgets the inode");
+		else if (status < 0)
+			goto failed;
+	}
+	daemon->inodes = table;
+	status = add_root(daemon);
+	if (status < 0) {
+		daemon->inodes = NULL;
+		goto failed;
+	}
+	*ret_table = table;
+	return 0;
+failed:
+	inode_table_free(table);
+	return status;
+}
+
+void inode_table_free(struct inode_table *table)
+{
+	struct inode *inode, *next;
+
+	if (!table)
+		return;
+	for (size_t i = 0; table->buckets && i < table->bucket_count; i++)
+		cds_hlist_for_each_entry_safe_2(inode, next, &table->buckets[i], node)
+			inode_free(inode);
+	forgotten_free(table->forgotten);
+	nodeid_table_free(table->nodeids);
+	free(table->buckets);
+	pthread_mutex_destroy(&table->lock);
+	free(table);
+}
