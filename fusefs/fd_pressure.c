@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Descriptor pressure: when to ask the kernel to forget, and what.
+ */
+
+#include "fd_pressure.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <urcu/compiler.h>
+
+#include "inode_table.h"
+#include "log.h"
+#include "worker_pool.h"
+
+/* Root may go beyond its hard limit, up to fs.nr_open; more than this would only be
+ * memory that nobody has asked for. */
+#define WANTED_DESCRIPTORS ((rlim_t)1 << 20)
+#define HIGH_PERCENT	   50
+#define LOW_PERCENT	   40
+/* At once; then we look how many that has freed. */
+#define BATCH		   4096
+/* For the FORGETs to arrive: they are queued by the time a notification returns. */
+#define SETTLE_US	   2000
+#define LOG_EVERY_S	   60
+
+struct fd_pressure {
+	/* Set once. */
+	struct daemon *daemon;
+	int limit;
+
+	_Atomic bool running; /* the job is queued or runs */
+	struct job job;
+	_Atomic uint64_t logged_ns; /* when exhaustion was logged last; 0: never */
+};
+
+static rlim_t nr_open(void)
+{
+	FILE *file = fopen("/proc/sys/fs/nr_open", "re");
+	unsigned long long n = 0;
+
+	if (file) {
+		if (fscanf(file, "%llu", &n) != 1)
+			n = 0;
+		fclose(file);
+	}
+	return (rlim_t)n;
+}
+
+/* As many as we may have. */
+static int raise_limit(void)
+{
+	struct rlimit limit, more;
+	rlim_t wanted;
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	wanted = nr_open();
+	if (wanted > WANTED_DESCRIPTORS)
+		wanted = WANTED_DESCRIPTORS;
+	if (limit.rlim_max < wanted) {
+		more = (struct rlimit){.rlim_cur = wanted, .rlim_max = wanted};
+		if (setrlimit(RLIMIT_NOFILE, &more) == 0)
+			return (int)wanted;
+	}
+	if (limit.rlim_max > WANTED_DESCRIPTORS && limit.rlim_cur < WANTED_DESCRIPTORS)
+		limit.rlim_cur = WANTED_DESCRIPTORS;
+	else if (limit.rlim_max <= WANTED_DESCRIPTORS)
+		limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	getrlimit(RLIMIT_NOFILE, &limit);
+	return limit.rlim_cur > INT32_MAX ? INT32_MAX : (int)limit.rlim_cur;
+}
+
+/* Linux 6.2 and later tell the number as the size of the directory; before, any open
+ * descriptor's number stands in, the lowest free one: an estimate from below. */
+static int descriptors_in_use(const struct daemon *daemon)
+{
+	struct stat attr;
+	int fd;
+
+	if (fstat(daemon->proc_fd_dir, &attr) == 0 && attr.st_size > 0)
+		return (int)attr.st_size;
+	fd = fcntl(daemon->proc_fd_dir, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		return INT32_MAX;
+	close(fd);
+	return fd;
+}
+
+static void ask_to_forget(struct daemon *daemon, fuse_ino_t nodeid)
+{
+	fuse_ino_t parent;
+	char *name;
+
+	if (!inode_table_take_idle_name(daemon->inodes, nodeid, &parent, &name))
+		return;
+	/* A name that the kernel does not know any more is as good. */
+	fuse_lowlevel_notify_inval_entry(daemon->session, parent, name, strlen(name));
+	free(name);
+}
+
+/* Every idle inode is asked for at most once, longest unused first. */
+static void relieve(struct fd_pressure *pressure)
+{
+	struct daemon *daemon = pressure->daemon;
+	const int low = (int)((int64_t)pressure->limit * LOW_PERCENT / 100);
+	const uint64_t start_ns = inode_clock_ns();
+	fuse_ino_t *nodeids = calloc(BATCH, sizeof(*nodeids));
+	size_t n;
+	int excess;
+
+	if (!nodeids)
+		return;
+	while ((excess = descriptors_in_use(daemon) - low) > 0) {
+		n = inode_table_idle(daemon->inodes, start_ns, nodeids,
+				     excess < BATCH ? (size_t)excess : BATCH);
+		if (n == 0)
+			break;
+		for (size_t i = 0; i < n; i++)
+			ask_to_forget(daemon, nodeids[i]);
+		usleep(SETTLE_US);
+	}
+	free(nodeids);
+}
+
+static void run(struct job *job)
+{
+	struct fd_pressure *pressure = caa_container_of(job, struct fd_pressure, job);
+
+	relieve(pressure);
+	atomic_store(&pressure->running, false);
+}
+
+int fd_pressure_create(struct daemon *daemon, struct fd_pressure **ret_pressure)
+{
+	struct fd_pressure *pressure = calloc(1, sizeof(*pressure));
+
+	if (!pressure)
+		return -ENOMEM;
+	pressure->daemon = daemon;
+	pressure->limit = raise_limit();
+	pressure->job.run = run;
+	*ret_pressure = pressure;
+	return 0;
+}
+
+void fd_pressure_free(struct fd_pressure *pressure)
+{
+	free(pressure);
+}
+
+void fd_pressure_note(struct daemon *daemon, int fd)
+{
+	struct fd_pressure *pressure = daemon->fd_pressure;
+
+	/* The kernel hands out the lowest number that is free: one above half of the
+	 * limit means that half of them are in use. */
+	if (fd < (int)((int64_t)pressure->limit * HIGH_PERCENT / 100))
+		return;
+	if (atomic_exchange(&pressure->running, true))
+		return;
+	worker_pool_submit(daemon->notifications, &pressure->job);
+}
+
+bool fd_pressure_is_high(const struct daemon *daemon)
+{
+	return atomic_load(&daemon->fd_pressure->running);
+}
+
+int fd_pressure_error(struct daemon *daemon, int error)
+{
+	struct fd_pressure *pressure = daemon->fd_pressure;
+	const uint64_t now_ns = inode_clock_ns();
+	uint64_t logged_ns = atomic_load(&pressure->logged_ns);
+
+	if (error != -EMFILE && error != -ENFILE)
+		return error;
+	fd_pressure_note(daemon, pressure->limit);
+	if (logged_ns != 0 && now_ns - logged_ns < (uint64_t)LOG_EVERY_S * 1000000000)
+		return -ENFILE;
+	if (!atomic_compare_exchange_strong(&pressure->logged_ns, &logged_ns, now_ns))
+		return -ENFILE;
+	if (error == -EMFILE)
+		log_msg(LOG_ERR,
+			"all %d descriptors are in use: requests fail with ENFILE. Raise "
+			"the limit (ulimit -Hn, LimitNOFILE= of a systemd unit)",
+			pressure->limit);
+	else
+		log_msg(LOG_ERR, "the system is out of open files: requests fail with "
+				 "ENFILE. Raise fs.file-max with sysctl");
+	return -ENFILE;
+}
