@@ -41,12 +41,24 @@ void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
  */
 void entry_reply(fuse_req_t req, struct inode *inode);
 
+/** Likewise with attributes that have just been fetched. */
+void entry_reply_attr(fuse_req_t req, struct inode *inode, const struct stat *attr);
+
+/** What the kernel is told of an inode. */
+void entry_fill(const struct inode *inode, const struct stat *attr,
+		struct fuse_entry_param *ret_entry);
+
+/** Whether a name is not shown: STORE_DIR_NAME in the root. */
+bool name_is_hidden(const struct inode *dir, const char *name);
+
 /**
- * Whether a name may be looked up in, or put into, a directory.
- * @return 0; -EINVAL if it is empty, "." or "..", or contains a slash; -ENAMETOOLONG;
- *         -ENOENT if it is STORE_DIR_NAME in the root
+ * Whether a name may be looked up in, or removed from, a directory.
+ * @return 0; -EINVAL if it is empty, "." or "..", or contains a slash; -ENOENT if it is
+ *         hidden
  */
 int name_check(const struct inode *dir, const char *name);
+/** Likewise whether it may be put there: -EPERM if it is hidden. */
+int name_check_new(const struct inode *dir, const char *name);
 
 /**
  * The inode behind a name that has passed name_check(), with a reference.

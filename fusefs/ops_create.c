@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Creation: what is new belongs to the caller.
+ *
+ * Everything is made by the store in one system call that runs with the caller's
+ * identity and umask (credentials.h), so that owner, set-group-id directories, default
+ * ACLs and quotas are the store's own business and come out as they do without us.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "credentials.h"
+#include "fd_pressure.h"
+#include "open_file.h"
+#include "ops_namespace.h"
+#include "reply.h"
+#include "size_adoption.h"
+#include "store_stat.h"
+
+/* What is to be made. */
+struct creation {
+	mode_t mode; /* with the type */
+	dev_t rdev;
+	const char *target; /* of a symbolic link */
+};
+
+static int create_in_store(int dirfd, const char *name, const struct creation *creation)
+{
+	int result;
+
+	if (S_ISDIR(creation->mode))
+		result = mkdirat(dirfd, name, creation->mode & ~(mode_t)S_IFMT);
+	else if (S_ISLNK(creation->mode))
+		result = symlinkat(creation->target, dirfd, name);
+	else
+		result = mknodat(dirfd, name, creation->mode, creation->rdev);
+	return result < 0 ? -errno : 0;
+}
+
+static void create_and_reply(fuse_req_t req, fuse_ino_t parent, const char *name,
+			     const struct creation *creation)
+{
+	struct inode *dir = inode_of(daemon_of(req), parent), *inode;
+	struct stat attr;
+	int status;
+
+	status = name_check_new(dir, name);
+	if (status == 0)
+		status = credentials_enter(req, S_ISCHR(creation->mode) ||
+								S_ISBLK(creation->mode)
+							? CREDENTIALS_MKNOD
+							: CREDENTIALS_PLAIN);
+	if (status == 0) {
+		status = create_in_store(dir->fd, name, creation);
+		credentials_leave(req);
+	}
+	if (status == 0)
+		status = child_get(dir, name, &inode, &attr);
+	if (status < 0)
+		reply_status(req, status);
+	else
+		entry_reply_attr(req, inode, &attr);
+}
+
+void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+	      dev_t rdev)
+{
+	create_and_reply(req, parent, name,
+			 &(struct creation){.mode = mode, .rdev = rdev});
+}
+
+void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
+{
+	create_and_reply(
+		req, parent, name,
+		&(struct creation){.mode = S_IFDIR | (mode & ~(mode_t)S_IFMT)});
+}
+
+void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)
+{
+	create_and_reply(req, parent, name,
+			 &(struct creation){.mode = S_IFLNK, .target = target});
+}
+
+/* ------------------------------------------------------------- create and open */
+
+/*
+ * The inode of a file just created. Its descriptor, which may do what the file's mode
+ * does not allow (a read-only file is written through it, as git does), becomes the
+ * inode's. Consumes fd.
+ * @param parent  0 and name NULL for a file without a name
+ */
+static int inode_of_created(struct daemon *daemon, int fd, fuse_ino_t parent,
+			    const char *name, struct inode **ret_inode,
+			    struct stat *ret_attr)
+{
+	int status, path_fd;
+
+	path_fd = openat(daemon->proc_fd_dir, fd_name(fd).text, O_PATH | O_CLOEXEC);
+	if (path_fd < 0)
+		status = fd_pressure_error(daemon, -errno);
+	else
+		status = inode_table_find_or_add(daemon, path_fd, parent, name,
+						 ret_inode, ret_attr);
+	if (status < 0)
+		close(fd);
+	else
+		store_adopt(*ret_inode, fd);
+	return status;
+}
+
+static void open_and_reply(fuse_req_t req, struct inode *inode, const struct stat *attr,
+			   struct fuse_file_info *fi)
+{
+	struct fuse_entry_param entry;
+	int status;
+
+	status = open_file_get(inode, fi->flags, fi);
+	if (status < 0) {
+		inode_put(inode, 1);
+		reply_status(req, status);
+		return;
+	}
+	entry_fill(inode, attr, &entry);
+	adoption_answered(inode, attr);
+	if (fuse_reply_create(req, &entry, fi) < 0) {
+		open_file_put(open_file_of(fi));
+		inode_put(inode, 1);
+	}
+}
+
+/* Create with the caller's identity, readable and writable whatever the mode.
+ * @param path  relative to dirfd; of the directory itself with O_TMPFILE
+ * @return a descriptor or a negative errno */
+static int create_open(fuse_req_t req, int dirfd, const char *path, int flags,
+		       mode_t mode)
+{
+	struct daemon *daemon = daemon_of(req);
+	int status, fd;
+
+	status = credentials_enter(req, CREDENTIALS_PLAIN);
+	if (status < 0)
+		return status;
+	if (daemon->options.noatime)
+		flags |= O_NOATIME;
+	fd = openat(dirfd, path, flags | O_RDWR | O_CLOEXEC, mode & ~(mode_t)S_IFMT);
+	status = fd < 0 ? fd_pressure_error(daemon, -errno) : fd;
+	credentials_leave(req);
+	return status;
+}
+
+void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+	       struct fuse_file_info *fi)
+{
+	struct daemon *daemon = daemon_of(req);
+	struct inode *dir = inode_of(daemon, parent), *inode;
+	struct stat attr;
+	int status;
+
+	status = name_check_new(dir, name);
+	if (status == 0)
+		status = create_open(req, dir->fd, name, O_CREAT | O_EXCL | O_NOFOLLOW,
+				     mode);
+	/*
+	 * Somebody was faster, behind the mount. Whether the caller may open that file
+	 * has not been checked: ESTALE makes the kernel resolve the path again and then
+	 * OPEN what is there.
+	 */
+	if (status == -EEXIST && !(fi->flags & O_EXCL))
+		status = -ESTALE;
+	if (status >= 0)
+		status = inode_of_created(daemon, status, parent, name, &inode, &attr);
+	if (status < 0)
+		reply_status(req, status);
+	else
+		open_and_reply(req, inode, &attr, fi);
+}
+
+#ifdef HAVE_FUSE_TMPFILE
+void op_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode,
+		struct fuse_file_info *fi)
+{
+	struct daemon *daemon = daemon_of(req);
+	struct inode *dir = inode_of(daemon, parent), *inode;
+	struct stat attr;
+	int status;
+
+	status = create_open(req, daemon->proc_fd_dir, fd_name(dir->fd).text,
+			     O_TMPFILE | (fi->flags & O_EXCL), mode);
+	if (status >= 0)
+		status = inode_of_created(daemon, status, 0, NULL, &inode, &attr);
+	if (status < 0) {
+		reply_status(req, status);
+		return;
+	}
+	atomic_store(&inode->unlinked, true);
+	open_and_reply(req, inode, &attr, fi);
+}
+#endif
