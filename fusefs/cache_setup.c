@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Cache set-up: sizes that fit each other, and what the cache has to tell.
+ *
+ * Each request under way pins the pages it works on. Half of the cache stays beyond
+ * their reach, so a small cache and many threads make for small requests.
+ */
+
+#include "cache_setup.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "inode_table.h"
+#include "log.h"
+#include "revalidate.h"
+
+/* What the kernel asks for at most. */
+#define REQUEST_BYTES_MAX ((size_t)1 << 20)
+/* With less, sequential reading would be slow: say so rather than let it be. */
+#define REQUEST_BYTES_MIN ((size_t)64 << 10)
+
+static _Atomic bool has_lost_data;
+
+/* libfuse's threads, the continuations', and what runs beside them. */
+static unsigned max_requests(const struct daemon *daemon)
+{
+	return 2 * daemon->options.threads + 2;
+}
+
+int cache_choose_request_size(struct daemon *daemon)
+{
+	const struct options *options = &daemon->options;
+	const unsigned requests = max_requests(daemon);
+	size_t bytes = cl_cache_max_request(options->cache_size_bytes, requests);
+	size_t least;
+
+	if (bytes > REQUEST_BYTES_MAX)
+		bytes = REQUEST_BYTES_MAX;
+	if (bytes < REQUEST_BYTES_MIN) {
+		least = 2 * requests * (REQUEST_BYTES_MIN + 2 * CL_PAGE_SIZE);
+		log_msg(LOG_ERR,
+			"--cache-size=%zuK is too small for --threads=%u: give at least "
+			"--cache-size=%zuK, or fewer threads",
+			options->cache_size_bytes >> 10, options->threads,
+			(least + 1023) >> 10);
+		return -EINVAL;
+	}
+	daemon->max_request_bytes = bytes;
+	return 0;
+}
+
+static void on_event(void *arg, const struct cl_event *event)
+{
+	struct inode *inode = event->store;
+	const unsigned long long page = event->page, npages = event->npages;
+	const char *error = strerror(-event->error);
+
+	(void)arg;
+	switch (event->kind) {
+	case CL_EVENT_HASH_MISMATCH:
+		log_inode(
+			LOG_ERR, inode,
+			"page %llu has changed in memory since it was read: not used. "
+			"Check this machine's memory",
+			page);
+		break;
+	case CL_EVENT_WRITEBACK_FAILED:
+		log_inode(
+			LOG_ERR, inode,
+			"cannot write %llu pages from page %llu: %s; they are kept, and "
+			"tried again",
+			npages, page, error);
+		break;
+	case CL_EVENT_DATA_LOST:
+		atomic_store(&has_lost_data, true);
+		log_inode(LOG_CRIT, inode,
+			  "%llu pages were never written and are lost: %s", npages,
+			  error);
+		break;
+	case CL_EVENT_SHORT_STORE:
+		log_inode(LOG_INFO, inode, "shorter in the store than it was");
+		revalidate_soon(inode);
+		break;
+	default: /* of range operations, which nobody starts yet */
+		break;
+	}
+}
+
+int cache_setup(struct daemon *daemon)
+{
+	const struct options *options = &daemon->options;
+	const struct cl_cache_config config = {
+		.size_bytes = options->cache_size_bytes,
+		.max_request_bytes = daemon->max_request_bytes,
+		.max_requests = max_requests(daemon),
+		.verify = options->verify,
+		.writeback = options->writeback,
+		.writeback_age_ms = options->writeback_age_s * 1000,
+		.on_event = on_event,
+	};
+	const int status = cl_cache_create(&config, &daemon->cache);
+
+	if (status < 0)
+		log_msg(LOG_ERR,
+			"cannot make a cache of %zuM: %s; try a smaller "
+			"--cache-size",
+			options->cache_size_bytes >> 20, strerror(-status));
+	return status;
+}
+
+bool cache_has_lost_data(void)
+{
+	return atomic_load(&has_lost_data);
+}

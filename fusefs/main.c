@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * foldfs: serve a directory through a page cache of our own.
+ *
+ * Everything is made in the order in which it needs each other, and unmade in the
+ * opposite one; no part starts another by itself.
+ */
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "background.h"
+#include "cache_setup.h"
+#include "daemon.h"
+#include "fd_pressure.h"
+#include "inode_table.h"
+#include "log.h"
+#include "options.h"
+#include "privileges.h"
+#include "remount.h"
+#include "session.h"
+#include "shutdown.h"
+#include "startup.h"
+#include "worker_pool.h"
+
+#define EXIT_USAGE	     2
+/* So many things may wait for the kernel at once. A thread each, since one may wait for
+ * what another one has to do first. */
+#define NOTIFICATION_THREADS 64
+
+static void log_from_libfuse(enum fuse_log_level level, const char *format,
+			     va_list args)
+{
+	char line[1024];
+	size_t len;
+
+	vsnprintf(line, sizeof(line), format, args);
+	len = strlen(line);
+	if (len > 0 && line[len - 1] == '\n')
+		line[len - 1] = '\0';
+	/* The same numbers as of syslog. */
+	log_msg((int)level, "%s", line);
+}
+
+static int start_pools(struct daemon *daemon)
+{
+	int status;
+
+	status = worker_pool_create("continue", daemon->options.threads,
+				    &daemon->continuations);
+	if (status == 0)
+		status = worker_pool_create("notify", NOTIFICATION_THREADS,
+					    &daemon->notifications);
+	if (status < 0)
+		log_msg(LOG_ERR, "cannot start threads: %s", strerror(-status));
+	return status;
+}
+
+static int make_inode_table(struct daemon *daemon)
+{
+	const int status = inode_table_create(daemon, &daemon->inodes);
+
+	if (status < 0)
+		log_msg(LOG_ERR, "SOURCE %s: %s", daemon->options.source,
+			strerror(-status));
+	return status;
+}
+
+/* Everything up to the first request. */
+static int set_up(struct daemon *daemon)
+{
+	int status;
+
+	shutdown_block_signals();
+	status = startup_check(daemon);
+	if (status == 0)
+		status = cache_choose_request_size(daemon);
+	if (status == 0)
+		status = fd_pressure_create(daemon, &daemon->fd_pressure);
+	if (status == 0)
+		status = session_create(daemon);
+	if (status == 0)
+		status = session_mount(daemon);
+	if (status < 0)
+		return status;
+	privileges_reduce();
+	status = cache_setup(daemon);
+	if (status == 0)
+		status = start_pools(daemon);
+	if (status == 0)
+		status = make_inode_table(daemon);
+	return status;
+}
+
+static int serve(struct daemon *daemon)
+{
+	int status;
+
+	status = shutdown_watch(daemon);
+	if (status == 0)
+		status = session_run(daemon);
+	shutdown_finish(daemon);
+	if (status < 0)
+		log_msg(LOG_ERR, "%s: %s", daemon->options.mountpoint,
+			strerror(-status));
+	return status;
+}
+
+static void tear_down(struct daemon *daemon)
+{
+	worker_pool_free(daemon->notifications);
+	worker_pool_free(daemon->continuations);
+	inode_table_free(daemon->inodes);
+	cl_cache_free(daemon->cache);
+	session_free(daemon);
+	fd_pressure_free(daemon->fd_pressure);
+	startup_fini(daemon);
+}
+
+static int run(const struct options *options)
+{
+	struct daemon daemon = {
+		.options = *options, .source_fd = -1, .proc_fd_dir = -1};
+	int status;
+
+	status = background_start(options->foreground);
+	if (status < 0) {
+		log_msg(LOG_ERR, "cannot go to the background: %s", strerror(-status));
+		return status;
+	}
+	status = set_up(&daemon);
+	if (status == 0)
+		status = serve(&daemon);
+	tear_down(&daemon);
+	if (status == 0 && cache_has_lost_data())
+		status = -EIO;
+	options_fini(&daemon.options);
+	return status;
+}
+
+int main(int argc, char *argv[])
+{
+	struct options options;
+	int status;
+
+	switch (options_parse(argc, argv, &options)) {
+	case OPTIONS_DONE:
+		options_fini(&options);
+		return EXIT_SUCCESS;
+	case OPTIONS_WRONG:
+		options_fini(&options);
+		return EXIT_USAGE;
+	case OPTIONS_RUN:
+		break;
+	}
+	log_setup(options.log_level, false);
+	fuse_set_log_func(log_from_libfuse);
+	if (options.remount) {
+		status = remount(&options);
+		options_fini(&options);
+	} else {
+		status = run(&options);
+	}
+	return status < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

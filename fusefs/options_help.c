@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What --help and --version say.
+ */
+
+#include <stdio.h>
+
+#include "config.h"
+#include "options.h"
+
+void options_print_help(void)
+{
+	fputs("Usage: foldfs [options] SOURCE MOUNTPOINT\n"
+	      "       mount -t fuse.foldfs SOURCE MOUNTPOINT [-o options]\n"
+	      "\n"
+	      "Serve the directory SOURCE at MOUNTPOINT, through a page cache that lets\n"
+	      "files be folded while they are mapped.\n"
+	      "\n"
+	      "Unmount with 'fusermount3 -u MOUNTPOINT', or as root 'umount MOUNTPOINT'.\n"
+	      "\n"
+	      "Options:\n"
+	      "  --cache-size=SIZE     memory for cached pages, a hard bound; K, M and G\n"
+	      "                        may follow the number (default 256M, at least 1M)\n"
+	      "  --writeback[=SECONDS] keep written pages in memory until they are this\n"
+	      "                        old, fsync asks for them, or the file is closed;\n"
+	      "                        without it every write goes to SOURCE at once\n"
+	      "                        (default 5 seconds, 1 to 3600)\n"
+	      "  --threads=N           serve so many requests at the same time, 1 to 256\n"
+	      "                        (default twice the CPUs, at least 8)\n"
+	      "  --verify              check a hash of each cached page whenever it is\n"
+	      "                        used and before it is dropped\n"
+	      "  --attr-timeout=S      let the kernel keep attributes for so many seconds\n"
+	      "  --entry-timeout=S     likewise names (default 1 for both); changes made\n"
+	      "                        in SOURCE show after that, or when a file is opened\n"
+	      "  --log-level=LEVEL     error, warning, notice (default), info or debug\n"
+	      "  -f                    stay in the foreground, log to stderr\n"
+	      "  -d                    likewise, and show every request\n"
+	      "  -s                    the same as --threads=1\n"
+	      "  -h, --help            print this\n"
+	      "  -V, --version         print the versions of foldfs and libfuse\n"
+	      "  -o OPTION[,...]       any of the long options above by its name, such as\n"
+	      "                        -o cache-size=1G,writeback; and mount options:\n"
+	      "\n"
+	      "Mount options:\n"
+	      "  ro, rw                read-only or not\n"
+	      "  allow_other           let other users in, each with his own rights; for a\n"
+	      "                        daemon that runs as root, or with ro\n"
+	      "  allow_root            let root in; otherwise as allow_other\n"
+	      "  noatime, nodiratime   reading leaves no access times in SOURCE\n"
+	      "  [no]exec              whether programs can be run from the mount\n"
+	      "  [no]suid, [no]dev     honour set-user-id bits and device nodes (only root\n"
+	      "                        can; nosuid and nodev unless asked for)\n"
+	      "  sync                  every write is on disk before the call returns\n"
+	      "  fsname=NAME           what the list of mounts shows (default SOURCE)\n"
+	      "  auto_unmount          unmount if foldfs dies\n"
+	      "  nonempty              mount over a directory that is not empty\n"
+	      "  remount,OPTIONS       change ro, exec and the like of a mount (root only)\n"
+	      "  context=C and others  SELinux labels, as for any mount\n"
+	      "\n"
+	      "Permissions are always checked by the kernel (default_permissions).\n"
+	      "\n"
+	      "Exit status: 0 if MOUNTPOINT stands (with -f: ended cleanly), 1 if not,\n"
+	      "2 if the command line makes no sense.\n",
+	      stdout);
+}
+
+void options_print_version(void)
+{
+	printf("foldfs %s\nlibfuse %s\n", FOLDFS_VERSION, fuse_pkgversion());
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Session: libfuse's, with the settings that the protocol of DESIGN.md depends on.
+ */
+
+#include "session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "background.h"
+#include "log.h"
+#include "operations.h"
+#include "store_stat.h"
+
+/*
+ * Readahead and writeback are background requests, and parked READs hold their places.
+ * With the kernel's 12, forty-eight threads in page faults were enough to keep the very
+ * WRITE away that an invalidation waited for. The kernel takes at most 65535, and for
+ * users a share of memory, which is thousands.
+ */
+#define MAX_BACKGROUND 1024
+
+/* What the page cache protocol wants from the kernel if it has it. */
+#define WANTED                                                                         \
+	(FUSE_CAP_ASYNC_READ | FUSE_CAP_ASYNC_DIO | FUSE_CAP_ATOMIC_O_TRUNC |          \
+	 FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO | \
+	 FUSE_CAP_DONT_MASK | FUSE_CAP_POSIX_ACL | FUSE_CAP_EXPORT_SUPPORT |           \
+	 FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_EXPLICIT_INVAL_DATA)
+/*
+ * And what not. AUTO_INVAL_DATA would win over EXPLICIT_INVAL_DATA and drop whole files
+ * for a new mtime. WRITEBACK_CACHE would make the kernel ignore our sizes. Without
+ * HANDLE_KILLPRIV the kernel itself asks for set-id bits to be cleared before it writes
+ * from its cache. Answers come from memory that stays where it is: no pipes.
+ */
+#define UNWANTED                                                                       \
+	(FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_WRITEBACK_CACHE |                         \
+	 FUSE_CAP_HANDLE_KILLPRIV | FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE |     \
+	 FUSE_CAP_SPLICE_MOVE | FUSE_CAP_IOCTL_DIR | FUSE_CAP_POSIX_LOCKS |            \
+	 FUSE_CAP_FLOCK_LOCKS)
+
+void session_init(void *userdata, struct fuse_conn_info *conn)
+{
+	struct daemon *daemon = userdata;
+
+	conn->want |= conn->capable & WANTED;
+	conn->want &= ~(unsigned)UNWANTED;
+	conn->max_background = MAX_BACKGROUND;
+	conn->max_write = (unsigned)daemon->max_request_bytes;
+	conn->max_read = (unsigned)daemon->max_request_bytes;
+	conn->time_gran = 1;
+	background_ready(daemon->options.log_level);
+}
+
+/* ------------------------------------------------------------------- mounting */
+
+/* One -o option; value may contain anything. */
+static int add_option(struct fuse_args *args, const char *option)
+{
+	char *list = NULL;
+	int status = -ENOMEM;
+
+	if (fuse_opt_add_opt_escaped(&list, option) == 0 &&
+	    fuse_opt_add_arg(args, "-o") == 0 && fuse_opt_add_arg(args, list) == 0)
+		status = 0;
+	free(list);
+	return status;
+}
+
+static int add_options(struct daemon *daemon, struct fuse_args *args)
+{
+	const struct options *options = &daemon->options;
+	char *fsname, max_read[32];
+	int status;
+
+	if (fuse_opt_add_arg(args, "foldfs") < 0)
+		return -ENOMEM;
+	/* Before the user's own, which may name it differently. */
+	if (asprintf(&fsname, "fsname=%s", options->source) < 0)
+		return -ENOMEM;
+	status = add_option(args, fsname);
+	free(fsname);
+	if (status == 0)
+		status = add_option(args, "subtype=foldfs");
+	if (status == 0 && options->fuse_options &&
+	    (fuse_opt_add_arg(args, "-o") < 0 ||
+	     fuse_opt_add_arg(args, options->fuse_options) < 0))
+		status = -ENOMEM;
+	if (status == 0)
+		status = add_option(args, "default_permissions");
+	snprintf(max_read, sizeof(max_read), "max_read=%zu", daemon->max_request_bytes);
+	if (status == 0)
+		status = add_option(args, max_read);
+	if (status == 0 && options->debug)
+		status = add_option(args, "debug");
+	return status;
+}
+
+int session_create(struct daemon *daemon)
+{
+	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
+	int status = add_options(daemon, &args);
+
+	if (status == 0)
+		daemon->session = fuse_session_new(&args, &operations,
+						   sizeof(operations), daemon);
+	else
+		log_msg(LOG_ERR, "out of memory");
+	if (!daemon->session)
+		status = status < 0 ? status : -EINVAL; /* libfuse has said why */
+	fuse_opt_free_args(&args);
+	return status;
+}
+
+int session_mount(struct daemon *daemon)
+{
+	const char *mountpoint = daemon->options.mountpoint;
+	struct inode_key key;
+	int status;
+
+	if (fuse_session_mount(daemon->session, mountpoint) < 0) {
+		log_msg(LOG_ERR, "cannot mount on %s", mountpoint);
+		return -EIO;
+	}
+	status = store_key(AT_FDCWD, mountpoint, &key);
+	if (status < 0)
+		log_msg(LOG_ERR, "MOUNTPOINT %s: mounted, and gone again", mountpoint);
+	else
+		daemon->own_dev = key.dev;
+	return status;
+}
+
+void session_free(struct daemon *daemon)
+{
+	if (!daemon->session)
+		return;
+	fuse_session_unmount(daemon->session);
+	fuse_session_destroy(daemon->session);
+	daemon->session = NULL;
+}
+
+/* -------------------------------------------------------------------- serving */
+
+static pthread_t serving_thread;
+static _Atomic bool has_stopped;
+
+static void wake_up(int signal)
+{
+	(void)signal;
+}
+
+int session_run(struct daemon *daemon)
+{
+	struct sigaction action = {.sa_handler = wake_up};
+	struct fuse_loop_config *config = fuse_loop_cfg_create();
+	int status;
+
+	if (!config)
+		return -ENOMEM;
+	sigaction(SIGUSR1, &action, NULL);
+	serving_thread = pthread_self();
+	/* A queue of its own for each thread: they do not fight for one lock. */
+	fuse_loop_cfg_set_clone_fd(config, 1);
+	fuse_loop_cfg_set_max_threads(config, daemon->options.threads);
+	status = fuse_session_loop_mt(daemon->session, config);
+	atomic_store(&has_stopped, true);
+	fuse_loop_cfg_destroy(config);
+	return status > 0 ? -status : status;
+}
+
+void session_stop(struct daemon *daemon)
+{
+	const struct timespec moment = {.tv_nsec = 10000000};
+
+	fuse_session_exit(daemon->session);
+	/* libfuse's main thread looks at that when a signal interrupts it; one that
+	 * comes just before it goes to sleep is lost, so there are more. */
+	while (!atomic_load(&has_stopped)) {
+		pthread_kill(serving_thread, SIGUSR1);
+		nanosleep(&moment, NULL);
+	}
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Shutdown: unmount while we still serve.
+ */
+
+#include "shutdown.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "session.h"
+#include "store_stat.h"
+#include "worker_pool.h"
+
+extern char **environ;
+
+static pthread_t watcher;
+static bool watching;
+/* The work that waits for the kernel, on a thread that nothing waits for. */
+static struct {
+	struct job job;
+	struct daemon *daemon;
+} unmounting;
+
+static sigset_t ending_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	return set;
+}
+
+void shutdown_block_signals(void)
+{
+	const sigset_t set = ending_signals();
+
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	/* A reader of ours that goes away, and a limit on file sizes, are errors. */
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+}
+
+/* ------------------------------------------------------------------ unmounting */
+
+static int run_fusermount(const char *mountpoint, bool lazy)
+{
+	const char *argv[7];
+	int n = 0, status;
+	pid_t pid;
+
+	argv[n++] = "fusermount3";
+	argv[n++] = "-u";
+	argv[n++] = "-q";
+	if (lazy)
+		argv[n++] = "-z";
+	argv[n++] = "--";
+	argv[n++] = mountpoint;
+	argv[n] = NULL;
+	status = posix_spawnp(&pid, argv[0], NULL, NULL, (char *const *)argv, environ);
+	if (status != 0)
+		return -status;
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		continue;
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EBUSY;
+}
+
+/* Whether it is still our mount that is seen there. */
+static bool is_ours(const struct daemon *daemon)
+{
+	struct inode_key key;
+
+	return store_key(AT_FDCWD, daemon->options.mountpoint, &key) == 0 &&
+	       key.dev == daemon->own_dev;
+}
+
+static int unmount(const struct daemon *daemon, bool lazy)
+{
+	const char *mountpoint = daemon->options.mountpoint;
+
+	if (!is_ours(daemon))
+		return -EBUSY;
+	if (geteuid() != 0)
+		return run_fusermount(mountpoint, lazy);
+	return umount2(mountpoint, UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)) < 0
+		       ? -errno
+		       : 0;
+}
+
+/* Have the kernel write what was stored through mappings. */
+static void sync_mount(const struct daemon *daemon)
+{
+	int fd;
+
+	if (!is_ours(daemon))
+		return;
+	fd = open(daemon->options.mountpoint, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || syncfs(fd) < 0)
+		log_msg(LOG_WARNING, "cannot write the mount's cached pages: %s",
+			strerror(errno));
+	if (fd >= 0)
+		close(fd);
+}
+
+static void run_unmount(struct job *job)
+{
+	struct daemon *daemon = unmounting.daemon;
+
+	(void)job;
+	if (unmount(daemon, false) == 0)
+		return;
+	log_msg(LOG_WARNING,
+		"%s is in use: its cached pages are written, then it is taken away",
+		daemon->options.mountpoint);
+	sync_mount(daemon);
+	unmount(daemon, true);
+	session_stop(daemon);
+}
+
+/* -------------------------------------------------------------------- signals */
+
+static void *watch(void *arg)
+{
+	struct daemon *daemon = arg;
+	const sigset_t set = ending_signals();
+	int signal, count = 0;
+
+	while (sigwait(&set, &signal) == 0) {
+		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+		if (++count == 1) {
+			log_msg(LOG_INFO, "%s: unmounting %s", strsignal(signal),
+				daemon->options.mountpoint);
+			worker_pool_submit(daemon->notifications, &unmounting.job);
+		} else {
+			log_msg(LOG_WARNING, "%s again: ending at once",
+				strsignal(signal));
+			session_stop(daemon);
+		}
+		pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
+	}
+	return NULL;
+}
+
+int shutdown_watch(struct daemon *daemon)
+{
+	int status;
+
+	unmounting.daemon = daemon;
+	unmounting.job.run = run_unmount;
+	status = pthread_create(&watcher, NULL, watch, daemon);
+	watching = status == 0;
+	return -status;
+}
+
+/* Whether the kernel still has our connection: if not, its number may be another's. */
+static bool is_connected(const struct daemon *daemon)
+{
+	struct pollfd device = {.fd = fuse_session_fd(daemon->session)};
+
+	return poll(&device, 1, 0) == 0 || !(device.revents & POLLERR);
+}
+
+/* As root would with umount -f, and for users, too, whose file it is. */
+static void cut_connection(const struct daemon *daemon)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/fs/fuse/connections/%u/abort",
+		 minor(daemon->own_dev));
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		if (write(fd, "1", 1) != 1)
+			log_msg(LOG_WARNING, "%s: %s", path, strerror(errno));
+		close(fd);
+	} else if (is_ours(daemon)) {
+		umount2(daemon->options.mountpoint, MNT_FORCE | MNT_DETACH);
+	}
+}
+
+void shutdown_finish(struct daemon *daemon)
+{
+	if (watching) {
+		pthread_cancel(watcher);
+		pthread_join(watcher, NULL);
+		watching = false;
+	}
+	if (is_connected(daemon))
+		cut_connection(daemon);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef FUSEFS_SHUTDOWN_H
+#define FUSEFS_SHUTDOWN_H
+
+/*
+ * Ending on SIGTERM, SIGINT or SIGHUP with everything written.
+ *
+ * Stores through mappings are in the kernel's cache; only while we serve can it write
+ * them. So a signal does not stop the daemon but unmounts it, and the end of the mount
+ * ends the daemon. If somebody uses the mount and it cannot be unmounted, everything is
+ * written, then the mount is detached and the connection cut: who still uses it gets
+ * errors. A second signal cuts at once.
+ */
+
+#include "daemon.h"
+
+/** Block those signals in this thread and all it will start. While there is one. */
+void shutdown_block_signals(void);
+
+/** Wait for signals from now on, in a thread. The mount stands.
+ *  @return 0 or a negative errno */
+int shutdown_watch(struct daemon *daemon);
+
+/** Stop waiting, and cut the connection if it is still there, so that nobody in the
+ *  kernel waits for us any more. session_run() has returned. */
+void shutdown_finish(struct daemon *daemon);
+
+#endif

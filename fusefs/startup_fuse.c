@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Start-up checks: the kernel's FUSE, its helper, and who may come in.
+ */
+
+#include "startup_fuse.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "log.h"
+
+#define FUSE_CONF   "/etc/fuse.conf"
+#define HELPER	    "fusermount3"
+#define HELPER_PATH "/usr/bin:/bin:/usr/local/bin:/usr/sbin:/sbin"
+
+static int check_device(void)
+{
+	const int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	const int error = errno;
+
+	if (fd >= 0) {
+		close(fd);
+		return 0;
+	}
+	switch (error) {
+	case ENOENT:
+	case ENODEV:
+	case ENXIO:
+		log_msg(LOG_ERR,
+			"cannot open /dev/fuse: %s. Load the kernel module with 'modprobe "
+			"fuse' as root; a container must be started with '--device "
+			"/dev/fuse --cap-add SYS_ADMIN'",
+			strerror(error));
+		break;
+	case EACCES:
+	case EPERM:
+		log_msg(LOG_ERR,
+			"cannot open /dev/fuse: %s. Let users open it with 'chmod 0666 "
+			"/dev/fuse' as root; a container must be started with '--device "
+			"/dev/fuse'",
+			strerror(error));
+		break;
+	default:
+		log_msg(LOG_ERR, "cannot open /dev/fuse: %s", strerror(error));
+	}
+	return -error;
+}
+
+static bool is_in_path(const char *program, const char *path)
+{
+	char candidate[PATH_MAX];
+	size_t len;
+
+	for (; path && *path != '\0'; path += len + (path[len] == ':')) {
+		len = strcspn(path, ":");
+		snprintf(candidate, sizeof(candidate), "%.*s/%s", (int)len, path,
+			 program);
+		if (access(candidate, X_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Root mounts by itself. So might we in a user namespace, but there we are root, too.
+ */
+static int check_helper(const struct daemon *daemon)
+{
+	const char *options = daemon->options.fuse_options;
+
+	if (geteuid() == 0 && !(options && strstr(options, "auto_unmount")))
+		return 0;
+	if (is_in_path(HELPER, HELPER_PATH) || is_in_path(HELPER, getenv("PATH")))
+		return 0;
+	log_msg(LOG_ERR,
+		HELPER " is not installed: users cannot mount without it. Install "
+		       "the package fuse3 ('apt install fuse3', 'dnf install fuse3')");
+	return -ENOENT;
+}
+
+/* Whether the administrator lets users have allow_other. */
+static bool conf_allows_other(void)
+{
+	FILE *conf = fopen(FUSE_CONF, "re");
+	bool allowed = false;
+	char line[256], *start, *end;
+
+	if (!conf)
+		return false;
+	while (!allowed && fgets(line, sizeof(line), conf)) {
+		for (start = line; isspace((unsigned char)*start); start++)
+			continue;
+		for (end = start + strlen(start);
+		     end > start && isspace((unsigned char)end[-1]); end--)
+			continue;
+		*end = '\0';
+		allowed = strcmp(start, "user_allow_other") == 0;
+	}
+	fclose(conf);
+	return allowed;
+}
+
+static int check_others(const struct daemon *daemon)
+{
+	const struct options *options = &daemon->options;
+
+	if (!options->allow_other || daemon->privileged)
+		return 0;
+	if (!options->read_only) {
+		log_msg(LOG_ERR,
+			"allow_other and allow_root need a daemon that runs as root: what "
+			"others create would belong to you, not to them. Run foldfs as "
+			"root, or mount read-only with -o ro");
+		return -EPERM;
+	}
+	if (geteuid() != 0 && !conf_allows_other()) {
+		log_msg(LOG_ERR,
+			"allow_other and allow_root are not permitted to users: "
+			"have root put the line 'user_allow_other' into " FUSE_CONF);
+		return -EPERM;
+	}
+	return 0;
+}
+
+/* Root, with what it takes to act for others: containers may lack it. */
+static bool may_act_for_others(void)
+{
+	const uint32_t needed = UINT32_C(1) << CAP_CHOWN |
+				UINT32_C(1) << CAP_DAC_OVERRIDE |
+				UINT32_C(1) << CAP_FOWNER | UINT32_C(1) << CAP_FSETID |
+				UINT32_C(1) << CAP_SETUID | UINT32_C(1) << CAP_SETGID;
+	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_data_struct caps[2];
+
+	return geteuid() == 0 && syscall(SYS_capget, &header, caps) == 0 &&
+	       (caps[0].effective & needed) == needed;
+}
+
+int startup_check_fuse(struct daemon *daemon)
+{
+	int status;
+
+	daemon->privileged = may_act_for_others();
+	status = check_device();
+	if (status == 0)
+		status = check_helper(daemon);
+	if (status == 0)
+		status = check_others(daemon);
+	return status;
+}
