@@ -246,17 +246,16 @@ START_TEST(our_own_changes_are_not_taken_for_somebody_else_s)
 	const int fd = cached_file(64 * PAGE, &memory);
 
 	/* Stores that only the mapping knows of survive whatever is looked at. */
-	for (int i = 0; i < 50; i++) {
-		memory[i * (int)PAGE] = 'X';
+	for (size_t i = 0; i < 50; i++) {
+		memory[i * PAGE] = 'X';
 		put_bytes(fd, (off_t)(i * PAGE + 1), 10, 3);
 		ok(fchmod(fd, i % 2 ? 0644 : 0600));
 		ok(close(ok(open("f", O_RDONLY))));
 		stat_of("f");
 	}
-	for (int i = 0; i < 50; i++) {
-		ck_assert_int_eq(memory[i * (int)PAGE], 'X');
-		memory_has_bytes(memory + (size_t)i * PAGE + 1, (off_t)(i * PAGE + 1),
-				 10, 3);
+	for (size_t i = 0; i < 50; i++) {
+		ck_assert_int_eq(memory[i * PAGE], 'X');
+		memory_has_bytes(memory + i * PAGE + 1, (off_t)(i * PAGE + 1), 10, 3);
 	}
 }
 END_TEST

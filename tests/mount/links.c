@@ -152,7 +152,7 @@ START_TEST(a_symbolic_link_can_be_as_long_as_a_path)
 	memset(text, 'a', len);
 	text[len] = '\0';
 	ok(symlink(text, "link"));
-	ck_assert_int_eq(ok(readlink("link", buf, sizeof(buf))), len);
+	ck_assert_int_eq(ok(readlink("link", buf, sizeof(buf))), (ssize_t)len);
 	ck_assert_mem_eq(buf, text, len);
 }
 END_TEST

@@ -12,7 +12,7 @@ static void xattr_is(const char *file, const char *name, const char *value)
 	char buf[256];
 	const ssize_t n = ok(getxattr(file, name, buf, sizeof(buf)));
 
-	ck_assert_int_eq(n, strlen(value));
+	ck_assert_int_eq(n, (ssize_t)strlen(value));
 	ck_assert_mem_eq(buf, value, (size_t)n);
 }
 
