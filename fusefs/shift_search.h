@@ -10,7 +10,8 @@
 
 /**
  * Open a path below SOURCE, not leaving it and following no link. Takes what openat2(2)
- * takes; O_NOFOLLOW, O_NONBLOCK, O_NOCTTY and O_CLOEXEC are added.
+ * takes; O_NOFOLLOW and O_CLOEXEC are added, and without O_PATH O_NONBLOCK and
+ * O_NOCTTY.
  * @return a descriptor, the caller's, or a negative errno
  */
 int shift_open_beneath(int source_fd, const char *path, int flags);

@@ -133,15 +133,23 @@ static bool is_target(int fd, const struct shift_target *want)
 
 int shift_open_beneath(int source_fd, const char *path, int flags)
 {
+	/* With O_PATH nothing is opened that could block, and openat2(2) is strict. */
+	const int harmless = flags & O_PATH ? 0 : O_NONBLOCK | O_NOCTTY;
 	const struct open_how how = {
-		.flags = (uint64_t)(flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY |
-				    O_CLOEXEC),
+		.flags = (uint64_t)(flags | harmless | O_NOFOLLOW | O_CLOEXEC),
 		.resolve =
 			RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
 	};
 	const long fd = syscall(SYS_openat2, source_fd, path, &how, sizeof(how));
 
 	return fd < 0 ? -errno : (int)fd;
+}
+
+/* "There is no such file below SOURCE", however it is said. */
+static bool means_absent(int err)
+{
+	return err == -ENOENT || err == -ENOTDIR || err == -ELOOP || err == -EXDEV ||
+	       err == -ENAMETOOLONG;
 }
 
 /* O_PATH first: opening what is not the file could have effects (a FIFO, a device), and
@@ -152,7 +160,7 @@ static int open_if_target(int source_fd, const char *path,
 	int fd = shift_open_beneath(source_fd, path, O_PATH);
 
 	if (fd < 0)
-		return fd == -EACCES || fd == -EMFILE || fd == -ENFILE ? fd : -ENOENT;
+		return means_absent(fd) ? -ENOENT : fd;
 
 	const bool same = is_target(fd, target);
 
