@@ -239,7 +239,7 @@ abort_connection() {
 hang_report() {
 	local pid task
 	for pid in "$@"; do
-		[ -n "$pid" ] && [ -d "/proc/$pid" ] || continue
+		if [ -z "$pid" ] || [ ! -d "/proc/$pid" ]; then continue; fi
 		note "process $pid: $(tr '\0' ' ' <"/proc/$pid/cmdline" | cut -c1-120)"
 		for task in "/proc/$pid/task/"*; do
 			note "  thread ${task##*/} $(cat "$task/comm" 2>/dev/null)," \
@@ -268,7 +268,8 @@ daemon_log_is_clean() {
 cleanup() {
 	local status=$? dir
 	trap - EXIT INT TERM HUP
-	if [ -n "$CONNECTION" ] && [ -n "$(find_connection)" ]; then
+	CONNECTION=$(find_connection)
+	if [ -n "$MNT" ] && [ -n "$CONNECTION" ]; then
 		unmount_once || { abort_connection; detach; }
 	fi
 	[ -n "$DAEMON" ] && kill -KILL "$DAEMON" 2>/dev/null

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+#
+# Tests in shell: each is a function with a name that says what holds, and TAP comes out.
+#
+#   a_file_is_a_file() { touch "$WORK/f" && [ -f "$WORK/f" ]; }
+#   run_tests a_file_is_a_file …
+#
+# A test runs in a subshell of its own, with a fresh directory in WORK, store, mount
+# point and all; whatever it leaves mounted is taken away. It passes by returning 0.
+
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+# Why a test fails is said on stderr, then it fails.
+fail() { note "$*"; return 1; }
+
+# run_tests NAME…
+run_tests() {
+	local name number=0 failed=0
+	echo "1..$#"
+	for name in "$@"; do
+		number=$((number + 1))
+		note "$name"
+		if (make_workdir && "$name"); then
+			echo "ok $number - $name"
+		else
+			echo "not ok $number - $name"
+			failed=1
+		fi
+	done
+	return $failed
+}
+
+# A test that cannot run at all on this machine: all of the script's are skipped.
+skip_tests() {
+	[ "${CI:-}" = true ] && die "skipped, and in CI nothing may be: $*"
+	echo "1..0 # SKIP $*"
+	exit 0
+}
+
+# The store and the mount point, owned by who mounts.
+make_source() { make_store directory; }
+
+# A mount without allow_other is closed to everybody else, root included: what is on it
+# is looked at as its user.
+seen() { as_user test -e "$1"; }
+same() { as_user cmp "$1" "$2"; }
+
+mounted() { [ -n "$(MNT=$WORK/mnt find_connection)" ]; }
+
+# wait_until COMMAND…: true within 20 seconds, or false.
+wait_until() {
+	local tries
+	for ((tries = 0; tries < 400; tries++)); do
+		"$@" && return 0
+		sleep 0.05
+	done
+	return 1
+}
