@@ -204,7 +204,7 @@ int allocate_range(int fd, int mode, uint64_t offset, uint64_t len)
 {
 	const struct cl_range range = {offset, offset + len};
 	const bool keep_size = mode & FALLOC_FL_KEEP_SIZE;
-	uint64_t size;
+	uint64_t size = 0;
 	int status;
 
 	status = file_size(fd, &size);
