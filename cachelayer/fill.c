@@ -272,20 +272,6 @@ void cl_read_end(struct cl_read *read)
 	read->bytes = 0;
 }
 
-/* Never written to; iovecs of an answer may all point here. */
-static unsigned char zeros[16 * CL_PAGE_SIZE];
-
-void cl_read_pad(struct cl_read *read, size_t len)
-{
-	while (read->bytes < len) {
-		const size_t missing = len - read->bytes;
-		const size_t n = missing < sizeof(zeros) ? missing : sizeof(zeros);
-
-		read->iov[read->iovcnt++] = (struct iovec){zeros, n};
-		read->bytes += n;
-	}
-}
-
 /* -------------------------------------------------------------------- prefetch */
 
 #define PREFETCH_PAGES 64

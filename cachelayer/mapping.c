@@ -82,3 +82,21 @@ uint64_t cl_mapping_dirty_pages(const struct cl_mapping *mapping)
 {
 	return atomic_load(&mapping->ndirty);
 }
+
+uint64_t cl_mapping_resident_pages(struct cl_mapping *mapping)
+{
+	cl_mutex_lock(&mapping->gate.lock);
+	const uint64_t pages = resident_set_pages(&mapping->gate.resident);
+
+	cl_mutex_unlock(&mapping->gate.lock);
+	return pages;
+}
+
+size_t cl_mapping_resident_bytes(struct cl_mapping *mapping)
+{
+	cl_mutex_lock(&mapping->gate.lock);
+	const size_t bytes = resident_set_bytes(&mapping->gate.resident);
+
+	cl_mutex_unlock(&mapping->gate.lock);
+	return bytes;
+}

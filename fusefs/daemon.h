@@ -12,9 +12,11 @@
 #include <fuse_lowlevel.h>
 
 #include "cachelayer/cache.h"
+#include "range_stats.h"
 
 struct fd_pressure;
 struct inode_table;
+struct store_probe;
 struct worker_pool;
 
 struct options {
@@ -63,6 +65,10 @@ struct daemon {
 	 * mount. No request waits for a thread of this pool: jobs are data.
 	 */
 	struct worker_pool *notifications;
+	/* System calls on our own mount, for which those wait a bounded time. */
+	struct worker_pool *own_calls;
+	struct store_probe *store_probe; /* what SOURCE's file systems can do */
+	struct range_stats range_stats;
 };
 
 /** The daemon that serves a request. */

@@ -18,6 +18,7 @@
 
 #include "cachelayer/mapping.h"
 #include "daemon.h"
+#include "range_stats.h"
 
 /** What makes two names the same file. The birth time tells a reused number apart. */
 struct inode_key {
@@ -49,6 +50,9 @@ struct inode {
 		mode; /* as last seen: tells whether a write must clear set-id bits */
 	_Atomic uint64_t last_used; /* coarse clock: for giving descriptors back */
 	_Atomic bool unlinked;	    /* the last name has gone, as far as we know */
+	_Atomic unsigned executing; /* open files that are being executed */
+	_Atomic bool torn;	    /* a range operation broke off half way */
+	struct range_stats range_stats;
 
 	/* Guarded by the inode table's lock. */
 	struct cds_hlist_node node; /* in the table's hash, by key */
@@ -87,7 +91,7 @@ struct inode {
 	struct revalidation *revalidation; /* guarded by it: under way, or NULL */
 
 	/* size_adoption.c. */
-	_Atomic uint64_t padded_size;     /* READs are padded up to here; 0: not at all */
+	_Atomic uint64_t padded_size; /* READs are padded up to here; 0: not at all */
 	_Atomic uint64_t padded_until_ns; /* and until then; 0: no end in sight */
 	unsigned shrinks; /* those the kernel did not ask for; guarded by sample_lock */
 };

@@ -20,6 +20,7 @@
 #include "log.h"
 #include "options.h"
 #include "privileges.h"
+#include "recovery.h"
 #include "remount.h"
 #include "session.h"
 #include "shutdown.h"
@@ -54,6 +55,9 @@ static int start_pools(struct daemon *daemon)
 	if (status == 0)
 		status = worker_pool_create("notify", NOTIFICATION_THREADS,
 					    &daemon->notifications);
+	if (status == 0)
+		status = worker_pool_create("own-calls", NOTIFICATION_THREADS,
+					    &daemon->own_calls);
 	if (status < 0)
 		log_msg(LOG_ERR, "cannot start threads: %s", strerror(-status));
 	return status;
@@ -87,7 +91,9 @@ static int set_up(struct daemon *daemon)
 	if (status < 0)
 		return status;
 	privileges_reduce();
-	status = cache_setup(daemon);
+	status = recovery_run(daemon);
+	if (status == 0)
+		status = cache_setup(daemon);
 	if (status == 0)
 		status = start_pools(daemon);
 	if (status == 0)
@@ -112,9 +118,11 @@ static int serve(struct daemon *daemon)
 static void tear_down(struct daemon *daemon)
 {
 	worker_pool_free(daemon->notifications);
+	worker_pool_free(daemon->own_calls);
 	worker_pool_free(daemon->continuations);
 	inode_table_free(daemon->inodes);
 	cl_cache_free(daemon->cache);
+	recovery_fini(daemon);
 	session_free(daemon);
 	fd_pressure_free(daemon->fd_pressure);
 	startup_fini(daemon);

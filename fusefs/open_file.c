@@ -231,8 +231,12 @@ static int access_of(int flags)
 	}
 }
 
+/* FMODE_EXEC of the kernel's <linux/fs.h>: this open is an execve(2). The kernel keeps
+ * writers away from such a file, but not range operations, which come without an open. */
+#define KERNEL_FMODE_EXEC 0x20
+
 /* Count an open in. */
-static int register_open(struct inode *inode, int access)
+static int register_open(struct inode *inode, int access, bool executes)
 {
 	int status;
 
@@ -244,6 +248,7 @@ static int register_open(struct inode *inode, int access)
 		inode->opens++;
 		if (access & STORE_WRITE)
 			inode->writers++;
+		inode->executing += executes;
 	}
 	pthread_mutex_unlock(&inode->open_lock);
 	return status;
@@ -257,7 +262,7 @@ int open_file_get(struct inode *inode, int flags, struct fuse_file_info *fi)
 	if (!file)
 		return -ENOMEM;
 	file->access = access_of(flags);
-	status = register_open(inode, file->access);
+	status = register_open(inode, file->access, flags & KERNEL_FMODE_EXEC);
 	if (status < 0) {
 		free(file);
 		return status;
@@ -286,6 +291,7 @@ void open_file_put(struct open_file *file)
 	inode->opens--;
 	if (file->access & STORE_WRITE)
 		inode->writers--;
+	inode->executing -= (file->flags & KERNEL_FMODE_EXEC) != 0;
 	pthread_mutex_unlock(&inode->open_lock);
 	pthread_mutex_destroy(&file->lock);
 	free(file);

@@ -16,6 +16,7 @@
 #include "open_file.h"
 #include "ops_data.h"
 #include "parked_request.h"
+#include "range_request.h"
 #include "reply.h"
 
 struct fallocate_request {
@@ -84,9 +85,33 @@ static void run(struct parked_request *parked)
 	reply_status(req, status);
 }
 
+/* Whether bytes become zeros and the size stays: then it is a range operation, and no
+ * page of before is left in the kernel when the store changes. */
+static bool zeroes_within(const struct inode *inode, int mode, uint64_t offset,
+			  uint64_t len)
+{
+	if (!(mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)))
+		return false;
+	return mode & FALLOC_FL_KEEP_SIZE ||
+	       offset + len <= cl_mapping_size(inode->mapping);
+}
+
+static void zero(fuse_req_t req, struct inode *inode, int mode, uint64_t offset,
+		 uint64_t len)
+{
+	const struct cl_range_op op = {
+		.kind = mode & FALLOC_FL_PUNCH_HOLE ? CL_PUNCH : CL_ZERO,
+		.offset = offset,
+		.len = len,
+	};
+
+	range_request_start(req, inode, &op, mode);
+}
+
 void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t length,
 		  struct fuse_file_info *fi)
 {
+	struct inode *inode = open_file_of(fi)->inode;
 	struct fallocate_request *request;
 
 	(void)ino;
@@ -98,13 +123,17 @@ void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t 
 		reply_status(req, offset < 0 || length <= 0 ? -EINVAL : -EFBIG);
 		return;
 	}
+	if (zeroes_within(inode, mode, (uint64_t)offset, (uint64_t)length)) {
+		zero(req, inode, mode, (uint64_t)offset, (uint64_t)length);
+		return;
+	}
 	request = calloc(1, sizeof(*request));
 	if (!request) {
 		reply_status(req, -ENOMEM);
 		return;
 	}
-	request->parked = (struct parked_request){
-		.inode = open_file_of(fi)->inode, .req = req, .run = run};
+	request->parked =
+		(struct parked_request){.inode = inode, .req = req, .run = run};
 	request->mode = mode;
 	request->offset = (uint64_t)offset;
 	request->len = (uint64_t)length;

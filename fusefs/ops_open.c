@@ -83,7 +83,7 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct opening *opening;
 	int status;
 
-	status = open_file_get(inode, fi->flags, fi);
+	status = atomic_load(&inode->torn) ? -EIO : open_file_get(inode, fi->flags, fi);
 	if (status < 0) {
 		reply_status(req, status);
 		return;

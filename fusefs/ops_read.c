@@ -8,6 +8,7 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,7 +61,9 @@ static void answer(fuse_req_t req, struct open_file *file, uint64_t offset, size
 		reply_status(req, -ENOMEM);
 		return;
 	}
-	status = cl_read_begin(inode->mapping, offset, len, read);
+	status = atomic_load(&inode->torn)
+			 ? -EIO
+			 : cl_read_begin(inode->mapping, offset, len, read);
 	if (status < 0) {
 		reply_status(req, status);
 		return;
@@ -94,6 +97,8 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 	struct cl_gate_entry entry = {
 		.range = {start, start + size},
 		.kind = CL_GATE_FILL,
+		.caches = true,
+		.maybe_direct = file->flags & O_DIRECT,
 	};
 	struct read_request *request;
 
@@ -113,6 +118,8 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 	}
 	request->parked =
 		(struct parked_request){.inode = inode, .req = req, .run = run};
+	request->parked.caches = true;
+	request->parked.maybe_direct = entry.maybe_direct;
 	request->file = file;
 	request->offset = start;
 	request->len = size;

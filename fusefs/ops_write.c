@@ -96,6 +96,8 @@ static void answer(fuse_req_t req, ssize_t n)
 static ssize_t write_bytes(struct inode *inode, bool writepage, const char *buf,
 			   size_t len, uint64_t offset)
 {
+	if (atomic_load(&inode->torn))
+		return -EIO;
 	return writepage ? write_page(inode, buf, len, offset)
 			 : cl_write(inode->mapping, buf, len, offset);
 }
@@ -127,7 +129,10 @@ static void park(fuse_req_t req, struct inode *inode, bool writepage, bool clear
 		return;
 	}
 	*request = (struct write_request){
-		.parked = {.inode = inode, .req = req, .run = run},
+		.parked = {.inode = inode,
+			   .req = req,
+			   .run = run,
+			   .caches = !writepage},
 		.writepage = writepage,
 		.clears_setid = clears_setid,
 		.offset = offset,
@@ -147,6 +152,7 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
 	struct cl_gate_entry entry = {
 		.range = {start, start + size},
 		.kind = CL_GATE_WRITE,
+		.caches = !fi->writepage, /* mapped pages came in by a READ */
 	};
 	const bool clears_setid = !fi->writepage && inode->mode & (S_ISUID | S_ISGID);
 	ssize_t n;

@@ -2,7 +2,7 @@
 /*
  * Extended attributes, ACLs among them: handed to the store, with two exceptions.
  *
- * Names that begin with "user.foldfs." are not the store's. And the kernel, which
+ * Names that begin with "user.foldfs." are not the store's (ops_control.h). And the kernel, which
  * enforces ACLs for us, leaves one duty behind: who changes the access ACL of a file
  * whose group he is not in takes its set-group-id bit away.
  *
@@ -20,6 +20,7 @@
 #include <sys/xattr.h>
 
 #include "change_guard.h"
+#include "ops_control.h"
 #include "reply.h"
 #include "store_stat.h"
 
@@ -71,8 +72,8 @@ void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *v
 	struct inode *inode = inode_of(daemon_of(req), ino);
 	int status = 0;
 
-	if (has_prefix(name, CONTROL_XATTR_PREFIX)) {
-		reply_status(req, -EOPNOTSUPP);
+	if (control_is_ours(name)) {
+		control_set(req, inode, name, value, size, flags);
 		return;
 	}
 	change_begin(inode);
@@ -89,8 +90,8 @@ void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 	struct inode *inode = inode_of(daemon_of(req), ino);
 	int status = 0;
 
-	if (has_prefix(name, CONTROL_XATTR_PREFIX)) {
-		reply_status(req, -EOPNOTSUPP);
+	if (control_is_ours(name)) {
+		control_remove(req, name);
 		return;
 	}
 	change_begin(inode);
@@ -102,12 +103,12 @@ void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 
 void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
-	const struct inode *inode = inode_of(daemon_of(req), ino);
+	struct inode *inode = inode_of(daemon_of(req), ino);
 	char *value = NULL;
 	ssize_t len;
 
-	if (has_prefix(name, CONTROL_XATTR_PREFIX)) {
-		reply_status(req, -ENODATA);
+	if (control_is_ours(name)) {
+		control_get(req, inode, name, size);
 		return;
 	}
 	if (size > 0) {
@@ -136,7 +137,7 @@ static size_t filter_list(fuse_req_t req, char *list, size_t len)
 
 	for (size_t at = 0; at < len; at += name_len) {
 		name_len = strlen(list + at) + 1;
-		if (has_prefix(list + at, CONTROL_XATTR_PREFIX) ||
+		if (control_is_ours(list + at) ||
 		    (has_prefix(list + at, TRUSTED_PREFIX) && !sees_trusted))
 			continue;
 		memmove(list + kept, list + at, name_len);

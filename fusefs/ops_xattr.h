@@ -9,10 +9,6 @@
 
 #include "daemon.h"
 
-/** Names that begin like this are ours: they never reach the store and are not listed.
- */
-#define CONTROL_XATTR_PREFIX "user.foldfs."
-
 void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value,
 		 size_t size, int flags);
 void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size);

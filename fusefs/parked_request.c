@@ -33,6 +33,8 @@ void parked_request_enter(struct parked_request *request, enum cl_gate_kind kind
 	request->entry = (struct cl_gate_entry){
 		.range = range,
 		.kind = kind,
+		.caches = request->caches,
+		.maybe_direct = request->maybe_direct,
 		.granted = granted,
 	};
 	/* If this says false, the request may already be answered and freed. */

@@ -243,16 +243,15 @@ static int wait_for(struct adoption *adoption)
 
 int adoption_run(struct inode *inode)
 {
-	struct worker_pool *pool = inode->daemon->notifications;
 	const unsigned shrinks = count_shrinks(inode);
 	struct adoption *adoption;
 	int status;
 
-	assert(worker_pool_is_mine(pool));
+	assert(worker_pool_is_mine(inode->daemon->notifications));
 	status = adoption_create(inode, &adoption);
 	if (status < 0)
 		return status;
-	worker_pool_submit(pool, &adoption->job);
+	worker_pool_submit(inode->daemon->own_calls, &adoption->job);
 	status = wait_for(adoption);
 	if (status == 0)
 		adoption_end(inode, shrinks);

@@ -41,6 +41,10 @@ uint64_t cl_mapping_size(const struct cl_mapping *mapping);
 uint64_t cl_mapping_pages(const struct cl_mapping *mapping);
 uint64_t cl_mapping_dirty_pages(const struct cl_mapping *mapping);
 
+/** Pages that the upper cache may hold, and the memory it takes to know that, bytes. */
+uint64_t cl_mapping_resident_pages(struct cl_mapping *mapping);
+size_t cl_mapping_resident_bytes(struct cl_mapping *mapping);
+
 /* ------------------------------------------------------------------ reading */
 
 /** What a read holds on to. The iovecs point into pages that are pinned until
@@ -78,15 +82,6 @@ void cl_read_fini(struct cl_read *read);
 int cl_read_begin(struct cl_mapping *mapping, uint64_t offset, size_t len,
 		  struct cl_read *read);
 void cl_read_end(struct cl_read *read);
-
-/**
- * Append zeros to what was read, until it is len bytes long. A READ that goes into the
- * upper cache is never answered short: Linux would take the end of the file from it
- * (fuse_short_read()) without unmapping what lies behind, and then see no change when it
- * learns the real size. A direct read must be answered short.
- * @param len  bytes; at most what cl_read_begin() was given
- */
-void cl_read_pad(struct cl_read *read, size_t len);
 
 /** Where a stream of reads stands; zero it for a new stream, one per open file. */
 struct cl_readahead {

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* Control attributes: what SETXATTR and GETXATTR make of them. */
+
+#include "ops_control.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/xattr.h>
+
+#include "control_value.h"
+#include "range_request.h"
+#include "reply.h"
+#include "stats.h"
+
+#define PROTOCOL_VERSION "1"
+
+bool control_is_ours(const char *name)
+{
+	return strncmp(name, CONTROL_PREFIX, strlen(CONTROL_PREFIX)) == 0;
+}
+
+void control_set(fuse_req_t req, struct inode *inode, const char *name,
+		 const char *value, size_t size, int flags)
+{
+	struct cl_range_op op;
+	int status = control_value_parse(name, value, size, &op);
+
+	/* A control attribute always exists. So a client says XATTR_REPLACE, and on a file
+	 * system that is not ours leaves no attribute behind. */
+	if (status == 0 && flags & XATTR_CREATE)
+		status = -EEXIST;
+	if (status < 0)
+		reply_status(req, status);
+	else
+		range_request_start(req, inode, &op, 0);
+}
+
+void control_remove(fuse_req_t req, const char *name)
+{
+	(void)name;
+	reply_status(req, -ENODATA);
+}
+
+static void answer(fuse_req_t req, const char *value, size_t size)
+{
+	const size_t len = strlen(value);
+
+	if (size == 0)
+		fuse_reply_xattr(req, len);
+	else if (len > size)
+		reply_status(req, -ERANGE);
+	else
+		fuse_reply_buf(req, value, len);
+}
+
+void control_get(fuse_req_t req, struct inode *inode, const char *name, size_t size)
+{
+	const char *what = name + strlen(CONTROL_PREFIX);
+	char *json;
+
+	if (strcmp(what, "version") == 0) {
+		answer(req, PROTOCOL_VERSION, size);
+		return;
+	}
+	if (strcmp(what, "stats") != 0) {
+		reply_status(req, -ENODATA);
+		return;
+	}
+	json = inode->nodeid == FUSE_ROOT_ID ? stats_of_mount(inode->daemon)
+					     : stats_of_inode(inode);
+	if (json)
+		answer(req, json, size);
+	else
+		reply_status(req, -ENOMEM);
+	free(json);
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Range operations on behalf of requests.
+ *
+ * The request holds the kernel's inode lock (SETXATTR and FALLOCATE are sent with it),
+ * so no write(2), truncate or other range operation of the mount runs on the file. Page
+ * faults, read(2) and writeback do; the library's protocol is about those.
+ */
+
+#include "range_request.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "allocate.h"
+#include "change_guard.h"
+#include "control_value.h"
+#include "credentials.h"
+#include "log.h"
+#include "open_file.h"
+#include "range_stats.h"
+#include "reply.h"
+#include "size_adoption.h"
+#include "store_range.h"
+#include "upper_kernel.h"
+#include "worker_pool.h"
+
+struct range_request {
+	struct job job;
+	fuse_req_t req;
+	struct inode *inode; /* with a reference, and a use of its store's file */
+	struct cl_range_op op;
+	int fallocate_mode;
+};
+
+/* -------------------------------------------------------------------- the store */
+
+static void tell(void *arg, const struct store_event *event)
+{
+	char text[512];
+	const bool progress = event->kind == STORE_EVENT_PROGRESS;
+	const bool lost = event->kind == STORE_EVENT_PENDING;
+
+	store_event_describe(event, text, sizeof(text));
+	log_inode(progress ? LOG_INFO : lost ? LOG_CRIT : LOG_WARNING, arg, "%s", text);
+}
+
+static int change_by_store_range(struct inode *inode, const struct cl_range_op *op)
+{
+	const struct store_range_ctx ctx = {
+		.source_fd = inode->daemon->source_fd,
+		.probe = inode->daemon->store_probe,
+		.event = tell,
+		.event_arg = inode,
+	};
+	const int fd = inode->store_write_fd;
+
+	switch (op->kind) {
+	case CL_COLLAPSE:
+		return store_collapse(&ctx, fd, op->offset, op->len);
+	case CL_INSERT:
+		return store_insert(&ctx, fd, op->offset, op->len);
+	case CL_MOVE:
+		return store_move(&ctx, fd, op->offset, op->len, op->destination);
+	case CL_PUNCH:
+		return store_punch(&ctx, fd, op->offset, op->len);
+	case CL_ZERO:
+		return store_zero(&ctx, fd, op->offset, op->len);
+	}
+	return -EOPNOTSUPP;
+}
+
+/** Step 4, under EXCLUSIVE. */
+static int change_store(void *arg)
+{
+	struct range_request *request = arg;
+	struct inode *inode = request->inode;
+	const uint64_t size = cl_mapping_size(inode->mapping);
+	const bool restore =
+		credentials_fsetid_drop(inode->daemon, fuse_req_ctx(request->req)->uid);
+	int status;
+
+	change_begin(inode);
+	if (request->fallocate_mode)
+		status = allocate_range(inode->store_write_fd, request->fallocate_mode,
+					request->op.offset, request->op.len);
+	else
+		status = change_by_store_range(inode, &request->op);
+	change_end(inode);
+	if (restore)
+		credentials_fsetid_restore();
+	if (status == STORE_BETWEEN) {
+		atomic_store(&inode->torn, true);
+		return -EIO;
+	}
+	if (status == 0 && request->op.kind == CL_COLLAPSE)
+		adoption_begin(inode, size);
+	return status;
+}
+
+/* ------------------------------------------------------------------- the request */
+
+static void run(struct job *job)
+{
+	struct range_request *request = (struct range_request *)job;
+	struct inode *inode = request->inode;
+	struct cl_range_op_report report = {0};
+	fuse_req_t req = request->req;
+	int status;
+
+	status = cl_range_op_run(inode->mapping, &request->op, &upper_kernel_ops, inode,
+				 INT64_MAX, change_store, request, &report);
+	range_stats_add(inode, request->op.kind, &report, status);
+	log_inode(LOG_DEBUG, inode, "%s %llu+%llu: %s; %u rounds, %llu notifications",
+		  control_operation_name(request->op.kind),
+		  (unsigned long long)request->op.offset,
+		  (unsigned long long)request->op.len, strerror(-status), report.rounds,
+		  (unsigned long long)report.notifications);
+	free(request);
+	store_put(inode);
+	reply_status(req, status);
+	inode_put(inode, 1);
+}
+
+/** Whether the file may be changed at all, and can be got at. */
+static int prepare(struct inode *inode)
+{
+	int status;
+
+	if (!S_ISREG(inode->type))
+		return S_ISDIR(inode->type) ? -EISDIR : -ENODEV;
+	if (atomic_load(&inode->torn))
+		return -EIO;
+	if (atomic_load(&inode->executing) > 0)
+		return -ETXTBSY;
+	status = inode_mapping_ensure(inode);
+	return status < 0 ? status : store_get(inode, STORE_READ | STORE_WRITE);
+}
+
+void range_request_start(fuse_req_t req, struct inode *inode,
+			 const struct cl_range_op *op, int fallocate_mode)
+{
+	struct range_request *request;
+	int status = prepare(inode);
+
+	if (status < 0) {
+		reply_status(req, status);
+		return;
+	}
+	request = calloc(1, sizeof(*request));
+	if (!request) {
+		store_put(inode);
+		reply_status(req, -ENOMEM);
+		return;
+	}
+	inode_get(inode);
+	*request = (struct range_request){
+		.job = {.run = run},
+		.req = req,
+		.inode = inode,
+		.op = *op,
+		.fallocate_mode = fallocate_mode,
+	};
+	worker_pool_submit(inode->daemon->notifications, &request->job);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* Counters of range operations. */
+
+#include "range_stats.h"
+
+#include "daemon.h"
+#include "inode_table.h"
+
+static void raise_to(_Atomic uint64_t *max, uint64_t value)
+{
+	uint64_t old = atomic_load(max);
+
+	while (old < value && !atomic_compare_exchange_weak(max, &old, value))
+		;
+}
+
+static void add(struct range_stats *stats, enum cl_range_op_kind kind,
+		const struct cl_range_op_report *report, int status)
+{
+	if (status == 0)
+		atomic_fetch_add(&stats->done[kind], 1);
+	else
+		atomic_fetch_add(&stats->failed, 1);
+	atomic_fetch_add(&stats->notifications, report->notifications);
+	atomic_fetch_add(&stats->rounds, report->rounds);
+	atomic_fetch_add(&stats->rescued, report->rescued);
+	atomic_fetch_add(&stats->pages_moved, report->pages_moved);
+	atomic_fetch_add(&stats->closed_ns, report->closed_ns);
+	atomic_fetch_add(&stats->exclusive_ns, report->exclusive_ns);
+	atomic_fetch_add(&stats->sizes_pending, report->size_pending);
+	raise_to(&stats->rounds_max, report->rounds);
+	raise_to(&stats->closed_max_ns, report->closed_ns);
+}
+
+void range_stats_add(struct inode *inode, enum cl_range_op_kind kind,
+		     const struct cl_range_op_report *report, int status)
+{
+	add(&inode->range_stats, kind, report, status);
+	add(&inode->daemon->range_stats, kind, report, status);
+}
