@@ -33,6 +33,7 @@ START_TEST(direct_writes_are_read_back_by_every_way)
 	memset(buf, 0, 16 * PAGE);
 	ck_assert_int_eq(ok(pread(direct, buf, 16 * PAGE, 0)), 16 * PAGE);
 	memory_has_bytes(buf, 0, 16 * PAGE, 1);
+	ok(fsync(direct));
 	ck_assert_int_eq(size_of(behind("f")), 16 * PAGE);
 }
 END_TEST
