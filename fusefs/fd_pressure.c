@@ -24,8 +24,15 @@
 #define WANTED_DESCRIPTORS ((rlim_t)1 << 20)
 #define HIGH_PERCENT	   50
 #define LOW_PERCENT	   40
+#define SLOW_PERCENT	   75
+#define SLOWEST_US	   4000
 /* At once; then we look how many that has freed. */
 #define BATCH		   4096
+/*
+ * Names of one directory go one at a time, and each waits its turn with the lookups
+ * that are made there. With several waiting at once there are more turns for us.
+ */
+#define HELPERS		   3
 /* For the FORGETs to arrive: they are queued by the time a notification returns. */
 #define SETTLE_US	   2000
 #define LOG_EVERY_S	   60
@@ -38,6 +45,19 @@ struct fd_pressure {
 	_Atomic bool running; /* the job is queued or runs */
 	struct job job;
 	_Atomic uint64_t logged_ns; /* when exhaustion was logged last; 0: never */
+};
+
+/* What is to be forgotten, shared by those who ask; the last one frees it. */
+struct batch {
+	struct daemon *daemon;
+	_Atomic unsigned refs;
+	_Atomic size_t next;
+	size_t count;
+	struct batch_helper {
+		struct job job;
+		struct batch *batch;
+	} helpers[HELPERS];
+	fuse_ino_t nodeids[BATCH];
 };
 
 static rlim_t nr_open(void)
@@ -98,42 +118,80 @@ static void ask_to_forget(struct daemon *daemon, fuse_ino_t nodeid)
 	fuse_ino_t parent;
 	char *name;
 
-	if (!inode_table_take_idle_name(daemon->inodes, nodeid, &parent, &name))
+	if (!inode_table_take_name(daemon->inodes, nodeid, &parent, &name))
 		return;
 	/* A name that the kernel does not know any more is as good. */
 	fuse_lowlevel_notify_inval_entry(daemon->session, parent, name, strlen(name));
 	free(name);
 }
 
-/* Every idle inode is asked for at most once, longest unused first. */
-static void relieve(struct fd_pressure *pressure)
+static void batch_put(struct batch *batch)
 {
-	struct daemon *daemon = pressure->daemon;
-	const int low = (int)((int64_t)pressure->limit * LOW_PERCENT / 100);
-	const uint64_t start_ns = inode_clock_ns();
-	fuse_ino_t *nodeids = calloc(BATCH, sizeof(*nodeids));
-	size_t n;
+	if (atomic_fetch_sub(&batch->refs, 1) == 1)
+		free(batch);
+}
+
+static void batch_work(struct batch *batch)
+{
+	size_t i;
+
+	while ((i = atomic_fetch_add(&batch->next, 1)) < batch->count)
+		ask_to_forget(batch->daemon, batch->nodeids[i]);
+}
+
+static void run_helper(struct job *job)
+{
+	struct batch_helper *helper = caa_container_of(job, struct batch_helper, job);
+	struct batch *batch = helper->batch;
+
+	batch_work(batch);
+	batch_put(batch);
+}
+
+static void batch_run(struct batch *batch)
+{
+	atomic_init(&batch->refs, 1 + HELPERS);
+	for (size_t i = 0; i < HELPERS; i++) {
+		batch->helpers[i] =
+			(struct batch_helper){.job.run = run_helper, .batch = batch};
+		worker_pool_submit(batch->daemon->notifications,
+				   &batch->helpers[i].job);
+	}
+	batch_work(batch);
+	batch_put(batch);
+}
+
+/* Longest unused first, until we are below the low mark or nothing is left to ask for.
+ * What the kernel cannot forget, because somebody watches it, say, is not asked for
+ * again before it has been looked up again. */
+static void relieve(struct daemon *daemon, int limit)
+{
+	const int low = (int)((int64_t)limit * LOW_PERCENT / 100);
+	struct batch *batch;
 	int excess;
 
-	if (!nodeids)
-		return;
 	while ((excess = descriptors_in_use(daemon) - low) > 0) {
-		n = inode_table_idle(daemon->inodes, start_ns, nodeids,
-				     excess < BATCH ? (size_t)excess : BATCH);
-		if (n == 0)
-			break;
-		for (size_t i = 0; i < n; i++)
-			ask_to_forget(daemon, nodeids[i]);
+		batch = calloc(1, sizeof(*batch));
+		if (!batch)
+			return;
+		batch->daemon = daemon;
+		batch->count =
+			inode_table_idle(daemon->inodes, batch->nodeids,
+					 excess < BATCH ? (size_t)excess : BATCH);
+		if (batch->count == 0) {
+			free(batch);
+			return;
+		}
+		batch_run(batch);
 		usleep(SETTLE_US);
 	}
-	free(nodeids);
 }
 
 static void run(struct job *job)
 {
 	struct fd_pressure *pressure = caa_container_of(job, struct fd_pressure, job);
 
-	relieve(pressure);
+	relieve(pressure->daemon, pressure->limit);
 	atomic_store(&pressure->running, false);
 }
 
@@ -155,17 +213,25 @@ void fd_pressure_free(struct fd_pressure *pressure)
 	free(pressure);
 }
 
+static void start(struct fd_pressure *pressure)
+{
+	if (!atomic_exchange(&pressure->running, true))
+		worker_pool_submit(pressure->daemon->notifications, &pressure->job);
+}
+
 void fd_pressure_note(struct daemon *daemon, int fd)
 {
 	struct fd_pressure *pressure = daemon->fd_pressure;
+	const int64_t limit = pressure->limit;
+	const int64_t slow = limit * SLOW_PERCENT / 100;
 
 	/* The kernel hands out the lowest number that is free: one above half of the
 	 * limit means that half of them are in use. */
-	if (fd < (int)((int64_t)pressure->limit * HIGH_PERCENT / 100))
+	if (fd < limit * HIGH_PERCENT / 100)
 		return;
-	if (atomic_exchange(&pressure->running, true))
-		return;
-	worker_pool_submit(daemon->notifications, &pressure->job);
+	start(pressure);
+	if (fd > slow)
+		usleep((useconds_t)(SLOWEST_US * (fd - slow) / (limit - slow)));
 }
 
 bool fd_pressure_is_high(const struct daemon *daemon)
@@ -181,7 +247,7 @@ int fd_pressure_error(struct daemon *daemon, int error)
 
 	if (error != -EMFILE && error != -ENFILE)
 		return error;
-	fd_pressure_note(daemon, pressure->limit);
+	start(pressure);
 	if (logged_ns != 0 && now_ns - logged_ns < (uint64_t)LOG_EVERY_S * 1000000000)
 		return -ENFILE;
 	if (!atomic_compare_exchange_strong(&pressure->logged_ns, &logged_ns, now_ns))

@@ -21,7 +21,8 @@ int fd_pressure_create(struct daemon *daemon, struct fd_pressure **ret_pressure)
 /** The daemon's notifications pool has been freed. NULL is fine. */
 void fd_pressure_free(struct fd_pressure *pressure);
 
-/** A descriptor has just been opened. Never waits. */
+/** An inode's descriptor, or one like it, has just been opened, and no lock is held.
+ * May sleep for some milliseconds if there are few left. */
 void fd_pressure_note(struct daemon *daemon, int fd);
 
 /** Whether descriptors are being freed: no good time to open some that nobody has

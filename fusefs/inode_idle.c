@@ -4,7 +4,6 @@
  */
 
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #include "inode_table_internal.h"
@@ -39,26 +38,23 @@ static bool is_idle(const struct inode *inode)
 }
 
 /* Required: lock. */
-static size_t collect_idle(struct inode_table *table, uint64_t before_ns,
-			   struct idle *idle)
+static size_t collect_idle(struct inode_table *table, struct idle *idle)
 {
 	struct inode *inode;
-	uint64_t last_used;
 	size_t n = 0;
 
-	for (size_t i = 0; i < table->bucket_count; i++) {
-		cds_hlist_for_each_entry_2(inode, &table->buckets[i], node)
-		{
-			last_used = atomic_load(&inode->last_used);
-			if (last_used < before_ns && is_idle(inode))
-				idle[n++] = (struct idle){last_used, inode->nodeid};
-		}
-	}
+	for (size_t i = 0; i < table->bucket_count; i++)
+		cds_hlist_for_each_entry_2(inode, &table->buckets[i],
+					   node) if (is_idle(inode)) idle[n++] =
+			(struct idle){
+				.last_used = atomic_load_explicit(&inode->last_used,
+								  memory_order_relaxed),
+				.nodeid = inode->nodeid,
+			};
 	return n;
 }
 
-size_t inode_table_idle(struct inode_table *table, uint64_t before_ns,
-			fuse_ino_t *nodeids, size_t max)
+size_t inode_table_idle(struct inode_table *table, fuse_ino_t *nodeids, size_t max)
 {
 	struct idle *idle;
 	size_t n = 0;
@@ -66,7 +62,7 @@ size_t inode_table_idle(struct inode_table *table, uint64_t before_ns,
 	pthread_mutex_lock(&table->lock);
 	idle = calloc(table->inode_count, sizeof(*idle));
 	if (idle)
-		n = collect_idle(table, before_ns, idle);
+		n = collect_idle(table, idle);
 	pthread_mutex_unlock(&table->lock);
 	if (!idle)
 		return 0;
@@ -80,22 +76,21 @@ size_t inode_table_idle(struct inode_table *table, uint64_t before_ns,
 	return n;
 }
 
-bool inode_table_take_idle_name(struct inode_table *table, fuse_ino_t nodeid,
-				fuse_ino_t *ret_parent, char **ret_name)
+bool inode_table_take_name(struct inode_table *table, fuse_ino_t nodeid,
+			   fuse_ino_t *ret_parent, char **ret_name)
 {
 	struct inode *inode;
-	char *name = NULL;
+	bool idle;
 
 	pthread_mutex_lock(&table->lock);
 	inode = nodeid_find(table->nodeids, nodeid);
-	if (inode && is_idle(inode)) {
-		name = strdup(inode->name);
+	idle = inode && is_idle(inode);
+	if (idle) {
 		*ret_parent = inode->parent;
-		inode_mark_used(inode);
+		*ret_name = inode->name;
+		inode->parent = 0;
+		inode->name = NULL;
 	}
 	pthread_mutex_unlock(&table->lock);
-	if (!name)
-		return false;
-	*ret_name = name;
-	return true;
+	return idle;
 }

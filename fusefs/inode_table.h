@@ -144,22 +144,21 @@ struct inode *inode_table_find_key(struct daemon *daemon, const struct inode_key
 void inode_table_rename(struct inode *inode, fuse_ino_t parent, const char *name);
 
 /**
- * The inodes that are the best to be forgotten: no directories, not open, not used
- * since `before_ns` (of inode_clock_ns()), longest unused first.
+ * The inodes that the kernel could best forget: no directories, not open, and not asked
+ * for since they were last looked up; longest unused first.
  * @param nodeids  room for max
  * @return how many were found; 0 also when out of memory
  */
-size_t inode_table_idle(struct inode_table *table, uint64_t before_ns,
-			fuse_ino_t *nodeids, size_t max);
+size_t inode_table_idle(struct inode_table *table, fuse_ino_t *nodeids, size_t max);
 
 /**
- * The name by which the kernel knows an inode, if it is still idle; it counts as used
- * then, so that it is not chosen again at once.
+ * Take away the name by which the kernel knows an idle inode, to ask for it to be
+ * forgotten. The next lookup gives it a name again.
  * @param ret_name  free() it
- * @return whether there is one
+ * @return whether it is still idle
  */
-bool inode_table_take_idle_name(struct inode_table *table, fuse_ino_t nodeid,
-				fuse_ino_t *ret_parent, char **ret_name);
+bool inode_table_take_name(struct inode_table *table, fuse_ino_t nodeid,
+			   fuse_ino_t *ret_parent, char **ret_name);
 
 /** What inode->last_used counts. */
 uint64_t inode_clock_ns(void);
