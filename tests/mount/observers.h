@@ -5,9 +5,9 @@
 /*
  * Everybody who can look at a file, and what they must see.
  *
- * An image is the content that a file should have; operations are applied to it as well.
- * A view is one process's set of ways to look: descriptors, and mappings that have been
- * touched, so that whatever the kernel holds on to is held.
+ * An image is the content that a file should have; operations are applied to it as
+ * well. A view is one process's set of ways to look: descriptors, and mappings that
+ * have been touched, so that whatever the kernel holds on to is held.
  */
 
 #include "files.h"
@@ -21,6 +21,7 @@
 
 struct image {
 	size_t size;
+	bool may_drop_copies;	   /* private ones, in or after the range */
 	unsigned char bytes[ROOM]; /* zeros after size */
 };
 
@@ -39,7 +40,9 @@ struct view {
 /** How many views there can be at once. */
 #define MARKS 8
 
-/** A new file `f` with bytes of seed 1, and the image of it. */
+/** The image of the file before any operation. */
+struct image *image_of_file(void);
+/** Likewise, and make that file, `f`. */
 struct image *image_of_new_file(void);
 /** Put the mark of a view into each page of the image; see view_mark(). */
 void image_mark(struct image *image, unsigned number);
@@ -57,8 +60,8 @@ struct view *view_open(const char *path, unsigned number, int flags);
 void view_mark(struct view *view, size_t size);
 
 /**
- * Check every way to look. Mappings first: looking at the size, or opening the file, may
- * mend what is wrong.
+ * Check every way to look. Mappings first: looking at the size, or opening the file,
+ * may mend what is wrong.
  */
 void view_shows(struct view *view, const struct image *image);
 /** Likewise stat(2) and a new open by this name. */
