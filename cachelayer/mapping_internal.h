@@ -28,6 +28,10 @@ struct cl_mapping {
 
 	_Atomic cl_errseq_t errseq;
 
+	/* Atomic: when cl_size_told() was called after the last collapse; 0: not yet.
+	 */
+	_Atomic uint64_t size_told_ns;
+
 	/* Guarded by the monitor's lock: a range operation has its turn. */
 	bool op_running;
 

@@ -48,16 +48,18 @@ void op_monitor_fini(struct cl_cache *cache)
 static void rescue(struct op_monitor *mon, struct monitored_op *m, uint64_t now_ns)
 {
 	struct invalidate_gate *gate = &m->mapping->gate;
-	const uint64_t since_ns = m->notify_started_ns;
-	const bool all = now_ns - since_ns >= RESCUE_ALL_AFTER_NS;
-	const struct cl_range range =
-		all ? (struct cl_range){0, CL_RANGE_EOF} : m->notified;
+	struct cl_range range = m->notified;
+	uint64_t since_ns = m->notify_started_ns, until_ns = now_ns - RESCUE_AFTER_NS;
 
+	if (m->adopting || now_ns - since_ns >= RESCUE_ALL_AFTER_NS) {
+		since_ns = 0;
+		until_ns = now_ns;
+		if (!m->adopting)
+			range = (struct cl_range){0, CL_RANGE_EOF};
+	}
 	m->in_use = true;
 	cl_mutex_unlock(&mon->lock);
-	const size_t rescued =
-		all ? gate_rescue(gate, range, 0, now_ns)
-		    : gate_rescue(gate, range, since_ns, now_ns - RESCUE_AFTER_NS);
+	const size_t rescued = gate_rescue(gate, range, since_ns, until_ns);
 
 	cl_mutex_lock(&mon->lock);
 	m->in_use = false;
@@ -67,8 +69,16 @@ static void rescue(struct op_monitor *mon, struct monitored_op *m, uint64_t now_
 
 static bool may_need_rescue(const struct monitored_op *m, uint64_t now_ns)
 {
-	return m->closed && m->notify_started_ns &&
-	       now_ns - m->notify_started_ns >= RESCUE_AFTER_NS;
+	if (!m->closed || !m->notify_started_ns)
+		return false;
+	if (m->adopting) {
+		const uint64_t told_ns = atomic_load(&m->mapping->size_told_ns);
+
+		/* The upper cache needs a moment to take in what it was told; then it
+		 * waits for folios past the end that it has locked for a READ. */
+		return told_ns && told_ns + RESCUE_AFTER_NS <= now_ns;
+	}
+	return now_ns - m->notify_started_ns >= RESCUE_AFTER_NS;
 }
 
 static struct monitored_op *next_to_rescue(struct op_monitor *mon, uint64_t now_ns)
@@ -246,13 +256,15 @@ void op_monitor_phase(struct monitored_op *m, const char *phase, bool closed)
 	cl_mutex_unlock(&mon->lock);
 }
 
-void op_monitor_notify_begin(struct monitored_op *m, struct cl_range notified)
+void op_monitor_notify_begin(struct monitored_op *m, struct cl_range notified,
+			     bool adopting)
 {
 	struct op_monitor *mon = &m->mapping->cache->monitor;
 
 	cl_rank_assert_not_held(CL_RANK_PAGE);
 	cl_mutex_lock(&mon->lock);
 	m->notified = notified;
+	m->adopting = adopting;
 	m->told_slow_notification = false;
 	m->notify_started_ns = gate_now_ns();
 	cl_mutex_unlock(&mon->lock);

@@ -50,8 +50,9 @@ struct monitored_op {
 	bool closed; /* its gate is: parked READs may need rescue */
 	struct cl_range notified;
 	uint64_t notify_started_ns; /* 0: no notification in flight */
-	bool in_use;		    /* the monitor works on it without the lock */
-	uint64_t seen_in_round;	    /* the monitor's */
+	bool adopting; /* it is a size adoption: rescue when the size has been told */
+	bool in_use;   /* the monitor works on it without the lock */
+	uint64_t seen_in_round; /* the monitor's */
 	bool told_slow_op, told_slow_notification;
 	uint64_t rescued;
 };
@@ -68,7 +69,10 @@ int op_monitor_begin(struct monitored_op *m);
 /** @param phase   a constant string, for people
  *  @param closed  from here on the gate is closed, or no longer */
 void op_monitor_phase(struct monitored_op *m, const char *phase, bool closed);
-void op_monitor_notify_begin(struct monitored_op *m, struct cl_range notified);
+/** @param adopting  it is the upper cache's taking of a size, with READs past it parked
+ */
+void op_monitor_notify_begin(struct monitored_op *m, struct cl_range notified,
+			     bool adopting);
 void op_monitor_notify_end(struct monitored_op *m);
 void op_monitor_end(struct monitored_op *m);
 

@@ -36,6 +36,9 @@ struct run {
 	struct cl_range span; /* from the first to the last of it */
 	struct cl_gate_entry close;
 	struct cl_gate_entry exclusive;
+	struct cl_gate_entry
+		tail; /* past a new end, until the upper cache knows of it */
+	bool shrunk;
 	struct monitored_op monitored;
 	struct cl_range_op_report report;
 };
@@ -124,7 +127,7 @@ static int notify(struct run *r, struct cl_range range, uint64_t *ret_ns)
 	const uint64_t started_ns = gate_now_ns();
 
 	gate_strike(&r->mapping->gate, range);
-	op_monitor_notify_begin(&r->monitored, range);
+	op_monitor_notify_begin(&r->monitored, range, false);
 	const int ret = r->upper_ops->invalidate(r->upper, range);
 
 	op_monitor_notify_end(&r->monitored);
@@ -298,17 +301,44 @@ static int invalidate(struct run *r, uint64_t max_size, int (*change_store)(void
 	return ret;
 }
 
-/* ------------------------------------------------------------------------ step 6 */
+/* ----------------------------------------------------------------- steps 5 and 6 */
+
+/**
+ * Open the gate, save past a new end. Nobody may be let in there before the upper cache
+ * knows of the end: a fault would map zeros for a moment, which were there neither
+ * before nor after.
+ */
+static void open_gate(struct run *r, uint64_t size_before)
+{
+	struct cl_mapping *mapping = r->mapping;
+	const uint64_t size = cl_mapping_size(mapping);
+
+	r->tail = (struct cl_gate_entry){
+		.range = {offset_of_page(page_index_up(size)), CL_RANGE_EOF},
+		.kind = CL_GATE_CLOSE,
+	};
+	r->shrunk = size < size_before;
+	/* Nobody is inside: it is granted at once. */
+	if (r->shrunk)
+		cl_gate_enter_wait(mapping, &r->tail);
+	cl_gate_leave(mapping, &r->close);
+}
 
 static void unmap_again(struct run *r, uint64_t size_before)
 {
 	const uint64_t size = cl_mapping_size(r->mapping);
 
-	op_monitor_phase(&r->monitored, "size adoption", false);
+	op_monitor_phase(&r->monitored, "size adoption", r->shrunk);
 	r->upper_ops->forget_attributes(r->upper);
-	if (size != size_before)
+	if (size != size_before) {
+		op_monitor_notify_begin(&r->monitored, r->tail.range, true);
 		r->report.size_pending =
 			r->upper_ops->adopt_size(r->upper, size) == -EAGAIN;
+		op_monitor_notify_end(&r->monitored);
+	}
+	op_monitor_phase(&r->monitored, "done", false);
+	if (r->shrunk)
+		cl_gate_leave(r->mapping, &r->tail);
 }
 
 /* ------------------------------------------------------------------- all of them */
@@ -331,16 +361,25 @@ static int run_steps(struct run *r, uint64_t max_size, int (*change_store)(void 
 	if (ret == 0) {
 		const uint64_t exclusive_ns = gate_now_ns();
 
+		atomic_store(&mapping->size_told_ns, 0);
 		ret = invalidate(r, max_size, change_store, arg);
 		cl_gate_leave(mapping, &r->exclusive);
 		r->report.exclusive_ns = gate_now_ns() - exclusive_ns;
 	}
-	op_monitor_phase(&r->monitored, "opening the gate", false);
-	cl_gate_leave(mapping, &r->close);
+	open_gate(r, size_before);
 	r->report.closed_ns = gate_now_ns() - closed_ns;
 	if (ret == 0)
 		unmap_again(r, size_before);
+	else if (r->shrunk)
+		cl_gate_leave(mapping, &r->tail);
 	return ret;
+}
+
+void cl_size_told(struct cl_mapping *mapping)
+{
+	uint64_t not_yet = 0;
+
+	atomic_compare_exchange_strong(&mapping->size_told_ns, &not_yet, gate_now_ns());
 }
 
 int cl_range_op_run(struct cl_mapping *mapping, const struct cl_range_op *op,

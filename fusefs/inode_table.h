@@ -72,9 +72,12 @@ struct inode {
 	_Atomic int store_write_fd; /* for writing; store_fd if that is read-write */
 	pthread_mutex_t open_lock;
 	/* Guarded by open_lock. */
-	unsigned opens;	      /* descriptors of the mount that are open */
-	unsigned writers;     /* of those, the writable ones */
-	unsigned store_users; /* open files, and whoever called store_get() */
+	unsigned opens;		/* descriptors of the mount that are open */
+	unsigned writers;	/* of those, the writable ones */
+	unsigned atime_readers; /* of those, the ones whose reading moves the access
+				   time */
+	unsigned store_users;	/* open files, and whoever called store_get() */
+	bool store_noatime;	/* the descriptors have O_NOATIME */
 	/* Guarded by dirty_hold.c's lock. */
 	bool dirty_hold; /* one of the store's users is dirty_hold.c */
 	struct cds_list_head dirty_node;

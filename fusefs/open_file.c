@@ -33,18 +33,27 @@ static int reopen(struct inode *inode, int flags)
 	int fd;
 
 	snprintf(name, sizeof(name), "%d", inode->fd);
-	flags |= O_CLOEXEC | O_NOCTTY;
-	if (daemon->options.noatime)
-		flags |= O_NOATIME;
-	for (;;) {
-		fd = openat(daemon->proc_fd_dir, name, flags);
-		if (fd >= 0)
-			return fd;
-		if (errno == EPERM && flags & O_NOATIME)
-			flags &= ~O_NOATIME; /* only for the owner */
-		else if (errno != EINTR)
-			return fd_pressure_error(daemon, -errno);
-	}
+	do
+		fd = openat(daemon->proc_fd_dir, name, flags | O_CLOEXEC | O_NOCTTY);
+	while (fd < 0 && errno == EINTR);
+	return fd < 0 ? fd_pressure_error(daemon, -errno) : fd;
+}
+
+/*
+ * Reading of ours (for a page that is written in part, for a comparison) moves the
+ * access time only while somebody reads who wants that. Files of others refuse
+ * O_NOATIME; there it moves. Required: open_lock.
+ */
+static void set_noatime(struct inode *inode)
+{
+	const int fd = inode->store_fd;
+	const bool noatime =
+		inode->daemon->options.noatime || inode->atime_readers == 0;
+
+	if (fd < 0 || noatime == inode->store_noatime)
+		return;
+	if (fcntl(fd, F_SETFL, noatime ? O_NOATIME : 0) == 0)
+		inode->store_noatime = noatime;
 }
 
 /* The store is read and written through fd from now on. Required: open_lock. */
@@ -58,6 +67,8 @@ static void install_read_write(struct inode *inode, int fd)
 		close(fd);
 	}
 	inode->store_write_fd = inode->store_fd;
+	inode->store_noatime = false;
+	set_noatime(inode);
 }
 
 /* Required: open_lock. */
@@ -88,10 +99,11 @@ static int open_store(struct inode *inode, int access)
 	if (status == 0 && access & STORE_READ && inode->store_fd < 0) {
 		const int fd = reopen(inode, O_RDONLY);
 
-		if (fd >= 0)
-			inode->store_fd = fd;
-		else
-			status = fd;
+		if (fd < 0)
+			return fd;
+		inode->store_fd = fd;
+		inode->store_noatime = false;
+		set_noatime(inode);
 	}
 	return status;
 }
@@ -232,12 +244,20 @@ static int access_of(int flags)
 }
 
 /* FMODE_EXEC of the kernel's <linux/fs.h>: this open is an execve(2). The kernel keeps
- * writers away from such a file, but not range operations, which come without an open. */
+ * writers away from such a file, but not range operations, which come without an open.
+ */
 #define KERNEL_FMODE_EXEC 0x20
 
-/* Count an open in. */
-static int register_open(struct inode *inode, int access, bool executes)
+/* Whether what is read through an open file moves the access time. */
+static bool moves_atime(int flags)
 {
+	return access_of(flags) & STORE_READ && !(flags & O_NOATIME);
+}
+
+/* Count an open in. */
+static int register_open(struct inode *inode, int flags)
+{
+	const int access = access_of(flags);
 	int status;
 
 	pthread_mutex_lock(&inode->open_lock);
@@ -248,7 +268,9 @@ static int register_open(struct inode *inode, int access, bool executes)
 		inode->opens++;
 		if (access & STORE_WRITE)
 			inode->writers++;
-		inode->executing += executes;
+		inode->atime_readers += moves_atime(flags);
+		inode->executing += (flags & KERNEL_FMODE_EXEC) != 0;
+		set_noatime(inode);
 	}
 	pthread_mutex_unlock(&inode->open_lock);
 	return status;
@@ -262,7 +284,7 @@ int open_file_get(struct inode *inode, int flags, struct fuse_file_info *fi)
 	if (!file)
 		return -ENOMEM;
 	file->access = access_of(flags);
-	status = register_open(inode, file->access, flags & KERNEL_FMODE_EXEC);
+	status = register_open(inode, flags);
 	if (status < 0) {
 		free(file);
 		return status;
@@ -291,7 +313,9 @@ void open_file_put(struct open_file *file)
 	inode->opens--;
 	if (file->access & STORE_WRITE)
 		inode->writers--;
+	inode->atime_readers -= moves_atime(file->flags);
 	inode->executing -= (file->flags & KERNEL_FMODE_EXEC) != 0;
+	set_noatime(inode);
 	pthread_mutex_unlock(&inode->open_lock);
 	pthread_mutex_destroy(&file->lock);
 	free(file);

@@ -6,7 +6,8 @@
  * page cache that disagree. The sizes are compared when the gate has been entered: what
  * was there before may have changed it meanwhile.
  *
- * Set-id bits are no matter of ours here: the kernel sends the mode along.
+ * Set-id bits are cleared by the store, which knows the true mode; with a SETATTR the
+ * kernel also sends one without them, with O_TRUNC it does not.
  *
  * Dirty pages are written before any attribute is set, since their writing would change
  * the times that are being set, and clear the set-id bits.
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #include "change_guard.h"
+#include "credentials.h"
 #include "open_file.h"
 #include "ops_attr.h"
 #include "ops_data.h"
@@ -25,17 +27,21 @@
 
 /* The store first: if it refuses, nothing has happened. Gate: EXCLUSIVE over what goes
  * or comes. */
-static int resize_both(struct inode *inode, uint64_t size)
+static int resize_both(struct inode *inode, uint64_t size, uid_t uid)
 {
+	bool restore;
 	int status;
 
 	if (size > INT64_MAX)
 		return -EFBIG;
+	restore = credentials_fsetid_drop(inode->daemon, uid);
 	change_begin(inode);
 	do
 		status = ftruncate(inode->store_write_fd, (off_t)size) < 0 ? -errno : 0;
 	while (status == -EINTR);
 	change_end(inode);
+	if (restore)
+		credentials_fsetid_restore();
 	if (status == 0)
 		cl_mapping_set_size(inode->mapping, size);
 	return status;
@@ -62,7 +68,7 @@ static void run(struct parked_request *parked)
 		enter(resize);
 		return;
 	}
-	status = resize_both(inode, resize->size);
+	status = resize_both(inode, resize->size, fuse_req_ctx(parked->req)->uid);
 	parked_request_leave(parked);
 	store_put(inode);
 	resize->done(resize, status);

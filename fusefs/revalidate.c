@@ -163,7 +163,7 @@ static void run(struct job *job)
 	call_waiters(&waiters, false);
 	/* If this fails, the file has no path: the next fstat(2) does it. */
 	if (resized)
-		adoption_run(inode);
+		adoption_run(inode, 0);
 	call_waiters(&waiters, true);
 	inode_put(inode, 1);
 }

@@ -15,6 +15,7 @@
 #include "size_adoption.h"
 
 #include <assert.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -25,6 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cachelayer/range_op.h"
 #include "worker_pool.h"
 
 #define WAIT_S		  1
@@ -77,8 +79,10 @@ void adoption_answered(struct inode *inode, const struct stat *attr)
 	if (inode->padded_size == 0 || inode->padded_until_ns != 0)
 		return;
 	/* An answer that was made before the shrink tells the kernel nothing. */
-	if ((uint64_t)attr->st_size <= cl_mapping_size(inode->mapping))
-		inode->padded_until_ns = now_ns() + ANSWER_SETTLES_NS;
+	if ((uint64_t)attr->st_size > cl_mapping_size(inode->mapping))
+		return;
+	inode->padded_until_ns = now_ns() + ANSWER_SETTLES_NS;
+	cl_size_told(inode->mapping);
 }
 
 size_t adoption_padded_len(struct inode *inode, uint64_t offset, size_t len,
@@ -97,6 +101,8 @@ size_t adoption_padded_len(struct inode *inode, uint64_t offset, size_t len,
 struct adoption {
 	struct job job;
 	struct inode *inode; /* with a reference */
+	pid_t pid;	     /* of somebody who has it open; 0: not known */
+	int flags;	     /* of statx(2), for the path */
 	char path[PATH_MAX];
 
 	pthread_mutex_t lock;
@@ -122,9 +128,10 @@ static void adoption_put(struct adoption *adoption)
 	free(adoption);
 }
 
-/* Where the mount shows the inode. */
-static int path_on_mount(struct inode *inode, char *ret_path, size_t size)
+/* Where the mount shows the inode, if it has a name there. */
+static int path_on_mount(struct adoption *adoption)
 {
+	struct inode *inode = adoption->inode;
 	const struct options *options = &inode->daemon->options;
 	size_t source_len = strlen(options->source);
 	char name[16], target[PATH_MAX];
@@ -141,8 +148,10 @@ static int path_on_mount(struct inode *inode, char *ret_path, size_t size)
 	if (strncmp(target, options->source, source_len) != 0 ||
 	    (target[source_len] != '/' && target[source_len] != '\0'))
 		return -ENOENT;
-	n = snprintf(ret_path, size, "%s%s", options->mountpoint, target + source_len);
-	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
+	n = snprintf(adoption->path, sizeof(adoption->path), "%s%s",
+		     options->mountpoint, target + source_len);
+	adoption->flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
+	return n < 0 || (size_t)n >= sizeof(adoption->path) ? -ENAMETOOLONG : 0;
 }
 
 static int stat_on_mount(struct adoption *adoption, int sync, uint64_t *ret_size)
@@ -152,8 +161,7 @@ static int stat_on_mount(struct adoption *adoption, int sync, uint64_t *ret_size
 	struct stat attr;
 	int status;
 
-	if (statx(AT_FDCWD, adoption->path,
-		  AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | sync, STATX_BASIC_STATS,
+	if (statx(AT_FDCWD, adoption->path, adoption->flags | sync, STATX_BASIC_STATS,
 		  &stx) < 0)
 		return -errno;
 	status = inode_stat(adoption->inode, &attr);
@@ -167,10 +175,39 @@ static int stat_on_mount(struct adoption *adoption, int sync, uint64_t *ret_size
 }
 
 /*
+ * A file without a name on the mount: whoever asked for the operation has it open, and
+ * /proc leads to the open file itself, as fstat(2) would.
+ */
+static int path_of_descriptor(struct adoption *adoption)
+{
+	struct dirent *entry;
+	uint64_t size;
+	char dir[32];
+	DIR *fds;
+
+	if (adoption->pid <= 0)
+		return -ENOENT;
+	snprintf(dir, sizeof(dir), "/proc/%d/fd", (int)adoption->pid);
+	fds = opendir(dir);
+	if (!fds)
+		return -errno;
+	adoption->flags = AT_NO_AUTOMOUNT;
+	while ((entry = readdir(fds))) {
+		snprintf(adoption->path, sizeof(adoption->path), "%s/%s", dir,
+			 entry->d_name);
+		if (entry->d_name[0] != '.' &&
+		    stat_on_mount(adoption, AT_STATX_DONT_SYNC, &size) == 0)
+			break;
+	}
+	closedir(fds);
+	return entry ? 0 : -ENOENT;
+}
+
+/*
  * Have the kernel ask, then look at what it keeps. Until both agree: it may have
  * thrown the answer away because a write was just under way.
  */
-static int adopt(struct adoption *adoption)
+static int adopt_by_path(struct adoption *adoption)
 {
 	uint64_t asked, kept;
 	int status;
@@ -183,6 +220,18 @@ static int adopt(struct adoption *adoption)
 			return status;
 	}
 	return -ETIMEDOUT;
+}
+
+static int adopt(struct adoption *adoption)
+{
+	int status = path_on_mount(adoption);
+
+	if (status == 0)
+		status = adopt_by_path(adoption);
+	if (status != -ENOENT)
+		return status;
+	status = path_of_descriptor(adoption);
+	return status == 0 ? adopt_by_path(adoption) : status;
 }
 
 static void adopt_job(struct job *job)
@@ -198,19 +247,15 @@ static void adopt_job(struct job *job)
 	adoption_put(adoption);
 }
 
-static int adoption_create(struct inode *inode, struct adoption **ret_adoption)
+static int adoption_create(struct inode *inode, pid_t pid,
+			   struct adoption **ret_adoption)
 {
 	struct adoption *adoption = calloc(1, sizeof(*adoption));
 	pthread_condattr_t attr;
-	int status;
 
 	if (!adoption)
 		return -ENOMEM;
-	status = path_on_mount(inode, adoption->path, sizeof(adoption->path));
-	if (status < 0) {
-		free(adoption);
-		return status;
-	}
+	adoption->pid = pid;
 	adoption->job.run = adopt_job;
 	inode_get(inode);
 	adoption->inode = inode;
@@ -241,14 +286,14 @@ static int wait_for(struct adoption *adoption)
 	return status;
 }
 
-int adoption_run(struct inode *inode)
+int adoption_run(struct inode *inode, pid_t pid)
 {
 	const unsigned shrinks = count_shrinks(inode);
 	struct adoption *adoption;
 	int status;
 
 	assert(worker_pool_is_mine(inode->daemon->notifications));
-	status = adoption_create(inode, &adoption);
+	status = adoption_create(inode, pid, &adoption);
 	if (status < 0)
 		return status;
 	worker_pool_submit(inode->daemon->own_calls, &adoption->job);

@@ -25,9 +25,13 @@ void adoption_answered(struct inode *inode, const struct stat *attr);
 size_t adoption_padded_len(struct inode *inode, uint64_t offset, size_t len,
 			   size_t have);
 
-/** Make the kernel adopt the size now, and wait for it, 1 s at most. On a thread of
- *  daemon->notifications, no lock held. Returns 0; -ENOENT if there is no path to the
- *  file on the mount; -ETIMEDOUT. Then the next fstat(2) of anybody does it. */
-int adoption_run(struct inode *inode);
+/**
+ * Make the kernel adopt the size now, and wait for it, 1 s at most. On a thread of
+ * daemon->notifications, no lock held.
+ * @param pid  of a process that has the file open, if it may have no name; or 0
+ * @return 0; -ENOENT if neither leads to the file; -ETIMEDOUT; what statx(2) says. Then
+ *         the next fstat(2) of anybody does it
+ */
+int adoption_run(struct inode *inode, pid_t pid);
 
 #endif

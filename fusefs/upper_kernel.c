@@ -10,21 +10,27 @@
 
 static int invalidate(void *upper, struct cl_range range)
 {
-	return notifier_invalidate(upper, range);
+	const struct upper_kernel *kernel = upper;
+
+	return notifier_invalidate(kernel->inode, range);
 }
 
 static void forget_attributes(void *upper)
 {
+	const struct upper_kernel *kernel = upper;
+
 	/* If the kernel does not know the inode it knows no attributes of it. */
-	(void)notifier_forget_attributes(upper);
+	(void)notifier_forget_attributes(kernel->inode);
 }
 
-/* A file without a path on the mount is left to the fstat(2) of whoever has it open; so
- * is one whose path cannot be walked now, because somebody holds a directory's lock. */
+/* If it cannot be brought about, because somebody holds a directory's lock on the way,
+ * it is left to the next fstat(2). */
 static int adopt_size(void *upper, uint64_t size)
 {
+	const struct upper_kernel *kernel = upper;
+
 	(void)size; /* the kernel asks us for it */
-	return adoption_run(upper) == 0 ? 0 : -EAGAIN;
+	return adoption_run(kernel->inode, kernel->pid) == 0 ? 0 : -EAGAIN;
 }
 
 const struct cl_upper_ops upper_kernel_ops = {

@@ -3,11 +3,18 @@
 #define FUSEFS_UPPER_KERNEL_H
 
 /*
- * The kernel's page cache of a FUSE inode as the library's upper cache. `upper` is the
- * struct inode. On threads of daemon->notifications only.
+ * The kernel's page cache of a FUSE inode as the library's upper cache. On threads of
+ * daemon->notifications only.
  */
 
 #include "cachelayer/range_op.h"
+#include "inode_table.h"
+
+/** What the functions below get as `upper`. */
+struct upper_kernel {
+	struct inode *inode;
+	pid_t pid; /* who asked for the operation, and has the file open or its path */
+};
 
 extern const struct cl_upper_ops upper_kernel_ops;
 
