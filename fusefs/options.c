@@ -350,8 +350,11 @@ enum options_result options_parse(int argc, char *argv[], struct options *ret_op
 	struct option longopts[SPECS + 3];
 	int value, status;
 
+	static char name[] = "foldfs";
+
 	set_defaults(ret_options);
 	fill_longopts(longopts);
+	argv[0] = name; /* in getopt_long()'s messages */
 	while ((value = getopt_long(argc, argv, "hVfdso:rwnv", longopts, NULL)) != -1) {
 		status = take_option(ret_options, value, optarg);
 		if (status != 0)

@@ -180,10 +180,7 @@ static int check_mountpoint(struct options *options)
 			path);
 		return -ENOTDIR;
 	}
-	status = check_may_mount(path);
-	if (status == 0 && !options->nonempty)
-		status = check_empty(path);
-	return status;
+	return check_may_mount(path);
 }
 
 /* ------------------------------------------------------------ one in the other */
@@ -259,6 +256,8 @@ int startup_check(struct daemon *daemon)
 		status = check_mountpoint(&daemon->options);
 	if (status == 0)
 		status = check_apart(&daemon->options);
+	if (status == 0 && !daemon->options.nonempty)
+		status = check_empty(daemon->options.mountpoint);
 	if (status == 0)
 		status = startup_check_fuse(daemon);
 	return status;
