@@ -41,7 +41,7 @@ bool cl_readahead_next(const struct cl_mapping *mapping, struct cl_readahead *ra
 	if (offset + len > ra->next_offset)
 		ra->next_offset = offset + len;
 	if (ra->window_bytes == 0)
-		ra->window_bytes = WINDOW_MIN;
+		ra->window_bytes = WINDOW_MIN < limit ? WINDOW_MIN : limit;
 
 	struct cl_range range = {ra->ahead_end > ra->next_offset ? ra->ahead_end
 								 : ra->next_offset,
