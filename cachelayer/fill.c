@@ -52,13 +52,13 @@ static void zero_from(struct cl_mapping *mapping, struct fill_run *run, size_t b
 	}
 }
 
-/** The store's file ended before the size that we have told everybody. */
+/** The store's file ended before `size`, which we have told everybody. */
 static void report_short(struct cl_mapping *mapping, const struct fill_run *run,
-			 size_t bytes)
+			 size_t bytes, uint64_t size)
 {
 	const uint64_t end = offset_of_page(run->index) + bytes;
 
-	if (end < cl_mapping_size(mapping) && !cl_cache_is_writeback(mapping->cache))
+	if (end < size && !cl_cache_is_writeback(mapping->cache))
 		cache_event(mapping->cache, CL_EVENT_SHORT_STORE, mapping,
 			    page_index_of(end), 1, 0);
 }
@@ -67,6 +67,8 @@ int fill_run(struct cl_mapping *mapping, struct fill_run *run, struct iovec *iov
 {
 	struct cl_cache *cache = mapping->cache;
 	const size_t want = run->npages << CL_PAGE_SHIFT;
+	/* Before the store is asked: the file may grow while it answers. */
+	const uint64_t size = cl_mapping_size(mapping);
 	int iovcnt = 0;
 
 	for (size_t i = 0; i < run->npages; i++)
@@ -82,7 +84,7 @@ int fill_run(struct cl_mapping *mapping, struct fill_run *run, struct iovec *iov
 	}
 	if ((size_t)got < want) {
 		zero_from(mapping, run, (size_t)got);
-		report_short(mapping, run, (size_t)got);
+		report_short(mapping, run, (size_t)got, size);
 	}
 	for (size_t i = 0; i < run->npages; i++) {
 		verify_update(mapping, run->pages[i]);
