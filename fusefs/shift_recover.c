@@ -75,9 +75,9 @@ static bool size_is_possible(const struct shift_journal *journal, uint64_t size)
 	const bool before = size == g->size;
 	const bool after = size == shift_new_size(g);
 
-	/* A collapse is cut at its end; only undoing may begin after that. */
-	if (g->op == SHIFT_COLLAPSE && journal->record.state == SHIFT_RUNNING &&
-	    !journal->record.undo)
+	/* A collapse is cut at its very end, and then cannot be undone any more. */
+	if (g->op == SHIFT_COLLAPSE &&
+	    (journal->record.state == SHIFT_RUNNING || journal->record.undo))
 		return before;
 	return before || after;
 }

@@ -326,18 +326,26 @@ static int restore(struct shift_run *run)
 static int finish_file(struct shift_run *run)
 {
 	const struct shift_geometry *g = geometry_of(run);
-	int err = 0;
 
-	if (run->journal->record.undo) {
-		if (shift_saved(g) > 0)
-			err = restore(run);
-		/* The file may have been cut or grown already. */
-		return err < 0 ? err : run->io->ftruncate(run->fd, g->size);
-	}
+	if (run->journal->record.undo && g->op == SHIFT_INSERT)
+		return run->io->ftruncate(run->fd, g->size);
+	if (run->journal->record.undo)
+		return restore(run);
 	if (g->op == SHIFT_COLLAPSE)
 		return run->io->ftruncate(run->fd, shift_new_size(g));
 	return store_copy_punch(&run->copy, (struct store_place){run->fd, g->offset},
 				g->len);
+}
+
+static int finish_once(struct shift_run *run)
+{
+	int err = finish_file(run);
+
+	STORE_CRASH_POINT(finish_applied);
+	if (err == 0)
+		err = run->io->fdatasync(run->fd);
+	STORE_CRASH_POINT(finish_durable);
+	return err;
 }
 
 static int finish(struct shift_run *run)
@@ -353,12 +361,9 @@ static int finish(struct shift_run *run)
 		err = shift_journal_record(run->journal, &rec);
 		STORE_CRASH_POINT(finish_recorded);
 	}
-	if (err == 0)
-		err = finish_file(run);
-	STORE_CRASH_POINT(finish_applied);
-	if (err == 0)
-		err = run->io->fdatasync(run->fd);
-	STORE_CRASH_POINT(finish_durable);
+	/* All of it can be repeated, and one failure of a disk need not be the next. */
+	if (err == 0 && finish_once(run) < 0)
+		err = finish_once(run);
 	if (err < 0)
 		return err;
 	/* The file is whole. Should this fail, removing the journal has to be durable
@@ -442,14 +447,29 @@ static int turn_round(struct shift_run *run, bool in_flight)
 	}
 	rec.state = SHIFT_RUNNING;
 	rec.undo = true;
-	/* The way back may need the room that made us fail. */
-	(void)run->io->fallocate(
-		run->journal->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-		shift_journal_area_at(run->journal, run->journal->record.area ^ 1),
-		run->journal->area_bytes);
 	err = shift_journal_record(run->journal, &rec);
 	STORE_CRASH_POINT(undo_recorded);
-	return err < 0 ? err : run_on(run, &ignored);
+	if (err < 0)
+		return err;
+	/* The way back may need the room that made us fail. Not sooner: the record that
+	 * we failed to write may be there all the same, and name that area. */
+	(void)run->io->fallocate(run->journal->fd,
+				 FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				 shift_journal_area_at(run->journal, rec.area ^ 1),
+				 run->journal->area_bytes);
+	return run_on(run, &ignored);
+}
+
+/* Once a collapse has cut the file, the end of the range that it removed is lost, if
+ * that was longer than what came after: too late to go back. */
+static bool is_cut(const struct shift_run *run)
+{
+	const struct shift_geometry *g = geometry_of(run);
+	struct stat st;
+
+	if (g->op != SHIFT_COLLAPSE || run->journal->record.state != SHIFT_FINISHING)
+		return false;
+	return fstat(run->fd, &st) < 0 || (uint64_t)st.st_size != g->size;
 }
 
 static void set_defaults(struct shift_run *run)
@@ -479,7 +499,7 @@ enum shift_outcome shift_run(struct shift_run *run, int *ret_error)
 		return was_undo ? SHIFT_IS_BEFORE : SHIFT_IS_AFTER;
 	if (run->journal->record.state == SHIFT_PREPARED)
 		return SHIFT_IS_BEFORE;
-	if (!was_undo && turn_round(run, in_flight) == 0)
+	if (!was_undo && !is_cut(run) && turn_round(run, in_flight) == 0)
 		return SHIFT_IS_BEFORE;
 	return SHIFT_IS_BETWEEN;
 }

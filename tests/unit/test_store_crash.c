@@ -226,7 +226,9 @@ END_TEST
 int main(void)
 {
 	Suite *suite = suite_create("store_crash");
-	TCase *tcase = tcase_create("store_crash");
+	TCase *tmpfs = tcase_create("tmpfs");
+	TCase *disks = tcase_create("disks");
+	TCase *any = tcase_create("any_moment");
 	SRunner *runner;
 	int failed;
 
@@ -234,14 +236,18 @@ int main(void)
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (shared == MAP_FAILED)
 		return EXIT_FAILURE;
-	tcase_set_timeout(tcase, 600);
-	suite_add_tcase(suite, tcase);
-	tcase_add_test(tcase, copies_on_tmpfs_are_whole_after_a_kill);
-	tcase_add_test(tcase, copies_on_ext4_are_whole_after_a_kill);
-	tcase_add_test(tcase, copies_on_btrfs_are_whole_after_a_kill);
-	tcase_add_test(tcase, reflinks_on_btrfs_are_whole_after_a_kill);
-	tcase_add_test(tcase, reflinks_on_xfs_are_whole_after_a_kill);
-	tcase_add_loop_test(tcase, a_kill_at_any_moment_leaves_the_file_whole, 0, 3);
+	tcase_set_timeout(tmpfs, 600);
+	tcase_set_timeout(disks, 600);
+	tcase_set_timeout(any, 600);
+	suite_add_tcase(suite, tmpfs);
+	suite_add_tcase(suite, disks);
+	suite_add_tcase(suite, any);
+	tcase_add_test(tmpfs, copies_on_tmpfs_are_whole_after_a_kill);
+	tcase_add_test(disks, copies_on_ext4_are_whole_after_a_kill);
+	tcase_add_test(disks, copies_on_btrfs_are_whole_after_a_kill);
+	tcase_add_test(disks, reflinks_on_btrfs_are_whole_after_a_kill);
+	tcase_add_test(disks, reflinks_on_xfs_are_whole_after_a_kill);
+	tcase_add_loop_test(any, a_kill_at_any_moment_leaves_the_file_whole, 0, 3);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
