@@ -228,7 +228,7 @@ static int check_clearing(int fd, uint64_t offset, uint64_t len)
 {
 	uint64_t size;
 
-	if (len == 0 || offset % SHIFT_ALIGNMENT || len % SHIFT_ALIGNMENT)
+	if (len == 0)
 		return -EINVAL;
 	if (len > INT64_MAX || offset > (uint64_t)INT64_MAX - len)
 		return -EFBIG;
