@@ -69,7 +69,8 @@ static void answer(fuse_req_t req, struct open_file *file, uint64_t offset, size
 		return;
 	}
 	prefetch_after(file, offset, read->bytes);
-	padded_len = adoption_padded_len(inode, offset, len, read->bytes);
+	padded_len = adoption_padded_len(inode, offset, len, read->bytes,
+					 file->flags & O_DIRECT);
 	if (padded_len > read->bytes)
 		reply_padded(req, read, padded_len);
 	else

@@ -86,11 +86,11 @@ void adoption_answered(struct inode *inode, const struct stat *attr)
 }
 
 size_t adoption_padded_len(struct inode *inode, uint64_t offset, size_t len,
-			   size_t have)
+			   size_t have, bool maybe_direct)
 {
 	const uint64_t end = inode->padded_size, until = inode->padded_until_ns;
 
-	if (end <= offset + have || (until != 0 && now_ns() > until))
+	if (end <= offset + have || (until != 0 && (maybe_direct || now_ns() > until)))
 		return have;
 	return end - offset < len ? (size_t)(end - offset) : len;
 }

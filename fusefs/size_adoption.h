@@ -21,9 +21,11 @@ void adoption_begin(struct inode *inode, uint64_t old_size);
 void adoption_answered(struct inode *inode, const struct stat *attr);
 
 /** How many bytes of a READ must be answered although the file has only `have`.
- *  @param offset,len  of the READ; have <= len */
+ *  @param offset,len    of the READ; have <= len
+ *  @param maybe_direct  its descriptor was opened with O_DIRECT: the bytes may go
+ * straight to a program, which must see the end once the kernel has been told of it */
 size_t adoption_padded_len(struct inode *inode, uint64_t offset, size_t len,
-			   size_t have);
+			   size_t have, bool maybe_direct);
 
 /**
  * Make the kernel adopt the size now, and wait for it, 1 s at most. On a thread of
