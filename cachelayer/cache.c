@@ -51,6 +51,7 @@ int cl_cache_create(const struct cl_cache_config *config, struct cl_cache **ret_
 	if (ret < 0)
 		goto free_cache;
 	cache->dirty_limit = cache->arena.npages / 4;
+	cache->prefetch_limit = cache->arena.npages / 8;
 	ret = reclaim_init(cache);
 	if (ret < 0)
 		goto fini_arena;

@@ -15,6 +15,7 @@ struct cl_cache {
 	struct cl_cache_config config;
 	uint32_t max_request_pages; /* one request touches this many at most */
 	uint32_t dirty_limit;	    /* pages; beyond it writes go through */
+	uint32_t prefetch_limit;    /* pages; beyond it prefetches end early */
 
 	struct arena arena;
 	struct reclaim reclaim;
@@ -24,6 +25,7 @@ struct cl_cache {
 	/* Atomic. */
 	_Atomic uint32_t dirty;	    /* pages */
 	_Atomic uint32_t writeback; /* pages */
+	_Atomic uint32_t prefetching; /* pages held by prefetches */
 	struct {
 		_Atomic uint64_t hits, misses, fills, fill_bytes, readahead_pages;
 		_Atomic uint64_t reclaimed, reclaim_skipped, ghost_hits;

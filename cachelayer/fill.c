@@ -278,48 +278,86 @@ void cl_read_end(struct cl_read *read)
 
 #define PREFETCH_PAGES 64
 
-static void prefetch_run(struct cl_mapping *mapping, struct fill_run *run)
+struct prefetch {
+	struct cl_mapping *mapping;
+	struct fill_run run;
+	struct cl_page *pages[PREFETCH_PAGES];
+	uint64_t added;
+};
+
+/** Fill what has been gathered and let go of it. @return 0 or the store's error */
+static int prefetch_run(struct prefetch *p)
 {
+	struct cl_cache *cache = p->mapping->cache;
+	const size_t npages = p->run.npages;
 	struct iovec iov[PREFETCH_PAGES];
 
-	if (run->npages == 0)
-		return;
+	if (npages == 0)
+		return 0;
+
+	const int ret = fill_run(p->mapping, &p->run, iov);
+
 	/* Unpinned only after the fill: it still needs the descriptors. */
-	(void)fill_run(mapping, run, iov);
-	for (size_t i = 0; i < run->npages; i++)
-		arena_unpin(&mapping->cache->arena, run->pages[i]);
-	run->npages = 0;
+	for (size_t i = 0; i < npages; i++)
+		arena_unpin(&cache->arena, p->pages[i]);
+	atomic_fetch_sub(&cache->prefetching, (uint32_t)npages);
+	p->run.npages = 0;
+	p->added += npages;
+	return ret;
+}
+
+/**
+ * Room for one more page. No request answers for what prefetches hold, so they have a
+ * share of the arena of their own, and end early rather than wait for each other.
+ */
+static bool reserve_prefetch(struct cl_cache *cache)
+{
+	if (atomic_fetch_add(&cache->prefetching, 1) < cache->prefetch_limit)
+		return true;
+	atomic_fetch_sub(&cache->prefetching, 1);
+	return false;
+}
+
+/** @return 0, or an error (-EBUSY: no room): the prefetch ends here */
+static int prefetch_page(struct prefetch *p, uint64_t index)
+{
+	struct cl_cache *cache = p->mapping->cache;
+	struct cl_page *page;
+	int ret;
+
+	if (p->run.npages == PREFETCH_PAGES || !reserve_prefetch(cache)) {
+		ret = prefetch_run(p);
+		if (ret < 0)
+			return ret;
+		if (!reserve_prefetch(cache))
+			return -EBUSY;
+	}
+	ret = page_cache_get(p->mapping, index, &page);
+	if (ret != PAGE_FOUND_NEW) {
+		atomic_fetch_sub(&cache->prefetching, 1);
+		if (ret < 0)
+			return ret;
+		arena_unpin(&cache->arena, page);
+		return prefetch_run(p);
+	}
+	if (p->run.npages == 0)
+		p->run.index = index;
+	p->pages[p->run.npages++] = page;
+	return 0;
 }
 
 void cl_prefetch(struct cl_mapping *mapping, struct cl_range range)
 {
 	const uint64_t size = cl_mapping_size(mapping);
-	struct cl_page *pages[PREFETCH_PAGES];
-	struct fill_run run = {.pages = pages};
-	uint64_t added = 0;
+	struct prefetch p = {.mapping = mapping, .run.pages = p.pages};
+	int ret = 0;
 
 	gate_assert(mapping, GATE_BIT(CL_GATE_FILL), range);
 	if (range.end > size)
 		range.end = size;
-	for (uint64_t i = page_index_of(range.start); i < page_index_up(range.end);
-	     i++) {
-		struct cl_page *page;
-		const int ret = page_cache_get(mapping, i, &page);
-
-		if (ret != PAGE_FOUND_NEW) {
-			prefetch_run(mapping, &run);
-			if (ret < 0)
-				break;
-			arena_unpin(&mapping->cache->arena, page);
-			continue;
-		}
-		if (run.npages == 0)
-			run.index = i;
-		pages[run.npages++] = page;
-		added++;
-		if (run.npages == PREFETCH_PAGES)
-			prefetch_run(mapping, &run);
-	}
-	prefetch_run(mapping, &run);
-	count_add(&mapping->cache->count.readahead_pages, added);
+	for (uint64_t i = page_index_of(range.start);
+	     i < page_index_up(range.end) && ret == 0; i++)
+		ret = prefetch_page(&p, i);
+	(void)prefetch_run(&p);
+	count_add(&mapping->cache->count.readahead_pages, p.added);
 }

@@ -101,6 +101,7 @@ bool cl_readahead_next(const struct cl_mapping *mapping, struct cl_readahead *ra
 /**
  * Fill a range, holding nothing afterwards. Pages that anybody has locked are left
  * alone, and so is the rest on an error: whoever wants the page will get the error.
+ * All prefetches together hold an eighth of the cache at most, and end early beyond.
  * Gate: FILL over the range.
  */
 void cl_prefetch(struct cl_mapping *mapping, struct cl_range range);
