@@ -25,6 +25,9 @@ struct cl_cache {
 	/* Atomic. */
 	_Atomic uint32_t dirty;	    /* pages */
 	_Atomic uint32_t writeback; /* pages */
+	/* Pages dirty, under writeback, or about to be made dirty by a write that has
+	 * been let in; at most dirty_limit. */
+	_Atomic uint32_t unwritten;
 	_Atomic uint32_t prefetching; /* pages held by prefetches */
 	struct {
 		_Atomic uint64_t hits, misses, fills, fill_bytes, readahead_pages;

@@ -12,8 +12,9 @@
 #include "page_lock.h"
 #include "verify.h"
 
-/* Requests can hold half of the arena, dirty pages a quarter: some page can always be
- * reclaimed, unless others take it first. This many misses in a row are a bug. */
+/* Requests can hold half of the arena, dirty pages a quarter, prefetches an eighth:
+ * some page can always be reclaimed, unless others take it first. This many misses in a
+ * row are a bug. */
 #define ALLOC_ROUNDS 100000
 
 unsigned char *page_bytes(const struct cl_mapping *mapping, const struct cl_page *page)
@@ -139,6 +140,7 @@ void page_cache_remove(struct cl_page *page)
 	if (dirty) {
 		atomic_fetch_sub_explicit(&mapping->ndirty, 1, memory_order_relaxed);
 		atomic_fetch_sub_explicit(&cache->dirty, 1, memory_order_relaxed);
+		atomic_fetch_sub_explicit(&cache->unwritten, 1, memory_order_relaxed);
 	}
 	cl_mutex_unlock(&mapping->table.lock);
 
@@ -217,14 +219,14 @@ int page_cache_make_writable(struct cl_page **page)
 	return 0;
 }
 
-void page_cache_mark_dirty(struct cl_page *page)
+bool page_cache_mark_dirty(struct cl_page *page)
 {
 	struct cl_mapping *mapping = page_mapping(page);
 
 	page_assert_locked(page);
 	assert(page_test(page, PAGE_UPTODATE) && !page_test(page, PAGE_WRITEBACK));
 	if (page_test(page, PAGE_DIRTY))
-		return;
+		return false;
 	page_set(page, PAGE_DIRTY);
 	cl_mutex_lock(&mapping->table.lock);
 	set_tag(page, PAGE_TAG_DIRTY);
@@ -235,6 +237,7 @@ void page_cache_mark_dirty(struct cl_page *page)
 	atomic_fetch_add_explicit(&mapping->cache->dirty, 1, memory_order_relaxed);
 	if (first)
 		flusher_add(mapping);
+	return true;
 }
 
 void page_cache_start_writeback(struct cl_page *page)
@@ -270,7 +273,9 @@ void page_cache_end_writeback(struct cl_page *page, bool written)
 		set_tag(page, PAGE_TAG_DIRTY);
 	cl_mutex_unlock(&mapping->table.lock);
 	atomic_fetch_sub_explicit(&cache->writeback, 1, memory_order_relaxed);
-	if (!written)
+	if (written)
+		atomic_fetch_sub_explicit(&cache->unwritten, 1, memory_order_relaxed);
+	else
 		atomic_fetch_add_explicit(&cache->dirty, 1, memory_order_relaxed);
 	page_end_writeback(page, written ? 0 : PAGE_DIRTY);
 }

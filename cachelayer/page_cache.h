@@ -58,8 +58,10 @@ bool page_cache_move(struct cl_page *page, uint64_t to);
  */
 int page_cache_make_writable(struct cl_page **page);
 
-/** UPTODATE page, LOCKED: it has bytes that the store has not. */
-void page_cache_mark_dirty(struct cl_page *page);
+/** UPTODATE page, LOCKED: it has bytes that the store has not. The caller has counted
+ * it in cache->unwritten. @return whether it was clean: else the caller counts it off
+ */
+bool page_cache_mark_dirty(struct cl_page *page);
 
 /** LOCKED: DIRTY becomes WRITEBACK. */
 void page_cache_start_writeback(struct cl_page *page);

@@ -177,28 +177,53 @@ static int fill_partial(struct writer *w)
 
 static void write_back_later(struct writer *w)
 {
+	uint32_t were_dirty = 0;
+
 	for (size_t i = 0; i < w->npages; i++) {
 		copy_into(w, i, w->len);
 		page_set(w->pages[i], PAGE_UPTODATE);
-		page_cache_mark_dirty(w->pages[i]);
+		were_dirty += !page_cache_mark_dirty(w->pages[i]);
 	}
+	atomic_fetch_sub(&w->mapping->cache->unwritten, were_dirty);
 	cl_mapping_grow(w->mapping, w->offset + w->len);
 }
 
-/** Whether this write may leave dirty pages; kicks the flusher when it gets tight. */
-static bool may_dirty(const struct writer *w)
+/**
+ * Whether this write may leave dirty pages; kicks the flusher when it gets tight. Its
+ * pages are counted from now on: writers that come at once must not each find the same
+ * room.
+ */
+static bool reserve_dirty(const struct writer *w)
 {
 	struct cl_cache *cache = w->mapping->cache;
+	const uint32_t npages = (uint32_t)w->npages;
 
 	if (!cache->config.writeback)
 		return false;
 
-	const uint32_t after = atomic_load(&cache->dirty) +
-			       atomic_load(&cache->writeback) + (uint32_t)w->npages;
+	const uint32_t after = atomic_fetch_add(&cache->unwritten, npages) + npages;
 
 	if (after > cache->dirty_limit / 2)
 		flusher_kick(cache);
-	return after <= cache->dirty_limit;
+	if (after <= cache->dirty_limit)
+		return true;
+	atomic_fetch_sub(&cache->unwritten, npages);
+	return false;
+}
+
+/** @return whether the write is done: its bytes are in dirty pages */
+static bool try_write_back(struct writer *w)
+{
+	if (!reserve_dirty(w))
+		return false;
+	/* A page that cannot be filled cannot be kept dirty, but its bytes can go
+	 * through: a file may be writable and not readable. */
+	if (fill_partial(w) < 0) {
+		atomic_fetch_sub(&w->mapping->cache->unwritten, (uint32_t)w->npages);
+		return false;
+	}
+	write_back_later(w);
+	return true;
 }
 
 ssize_t cl_write(struct cl_mapping *mapping, const void *buf, size_t len,
@@ -222,14 +247,7 @@ ssize_t cl_write(struct cl_mapping *mapping, const void *buf, size_t len,
 	ret = lock_range(&w);
 	if (ret < 0)
 		goto out;
-	/* A page that cannot be filled cannot be kept dirty, but its bytes can go
-	 * through: a file may be writable and not readable. */
-	if (may_dirty(&w) && fill_partial(&w) == 0) {
-		write_back_later(&w);
-		ret = (ssize_t)len;
-	} else {
-		ret = write_through(&w);
-	}
+	ret = try_write_back(&w) ? (ssize_t)len : write_through(&w);
 	unlock_range(&w);
 out:
 	free(w.pages);
