@@ -74,20 +74,35 @@ static uint64_t mix(uint64_t x)
 	return x ^ (x >> 31);
 }
 
+/* Eight bytes of the pattern, none of them zero. */
+static uint64_t pattern_word(unsigned seed, uint64_t offset)
+{
+	return mix((offset / 8) ^ ((uint64_t)seed << 40)) | 0x0101010101010101u;
+}
+
 uint8_t fake_store_byte(unsigned seed, uint64_t offset)
 {
-	const uint64_t word = mix((offset / 8) ^ ((uint64_t)seed << 40));
-	const uint8_t byte = (uint8_t)(word >> (8 * (offset % 8)));
+	uint8_t bytes[8];
+	const uint64_t word = pattern_word(seed, offset);
 
-	return byte ? byte : 1;
+	memcpy(bytes, &word, sizeof(bytes));
+	return bytes[offset % 8];
 }
 
 void fake_store_pattern(void *buf, size_t len, uint64_t offset, unsigned seed)
 {
-	uint8_t *bytes = buf;
+	uint8_t *at = buf;
 
-	for (size_t i = 0; i < len; i++)
-		bytes[i] = fake_store_byte(seed, offset + i);
+	while (len > 0) {
+		const uint64_t word = pattern_word(seed, offset);
+		const size_t skip = offset % 8;
+		const size_t n = 8 - skip < len ? 8 - skip : len;
+
+		memcpy(at, (const uint8_t *)&word + skip, n);
+		at += n;
+		offset += n;
+		len -= n;
+	}
 }
 
 void fake_store_fill(struct fake_store *store, struct cl_range range, unsigned seed)

@@ -27,6 +27,13 @@ static inline struct cl_range page_range(uint64_t first, uint64_t end)
 	return (struct cl_range){PAGES(first), PAGES(end)};
 }
 
+/* ck_assert() for loops: Check writes to a file each time that one of its own holds. */
+#define ASSERT(condition)                                                              \
+	do {                                                                           \
+		if (!(condition))                                                      \
+			ck_abort_msg("%s", #condition);                                \
+	} while (0)
+
 #define MAX_EVENTS 256
 
 struct fixture {

@@ -3,6 +3,7 @@
  * Changing the layout: what a size and an invalidation do to the pages.
  */
 
+#include <signal.h>
 #include <string.h>
 
 #include "config.h"

@@ -179,7 +179,7 @@ static void count(struct member *member)
 		} else {
 			page_lock(page);
 		}
-		ck_assert(!inside);
+		ASSERT(!inside);
 		inside = true;
 		counter++;
 		if (random_next(&dice) % 64 == 0)
@@ -206,7 +206,7 @@ static void write_or_flush(struct member *member)
 	for (int i = 0; i < ROUNDS / 4; i++) {
 		page_lock(page);
 		page_wait_writeback(page);
-		ck_assert(!page_test(page, PAGE_WRITEBACK));
+		ASSERT(!page_test(page, PAGE_WRITEBACK));
 		counter++;
 		if (member->number > 0) {
 			page_unlock(page);

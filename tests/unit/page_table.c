@@ -380,7 +380,7 @@ static void add_or_remove(uint64_t index)
 	struct cl_page *page;
 	const int found = page_cache_get(fx.mapping, index, &page);
 
-	ck_assert_int_ge(found, 0);
+	ASSERT(found >= 0);
 	if (found == PAGE_FOUND_NEW) {
 		page_set(page, PAGE_UPTODATE);
 	} else {
@@ -399,11 +399,11 @@ static void look_up(uint64_t index)
 	if (!page)
 		return;
 	/* Pinned, so it can have been removed, but not recycled (I4). */
-	ck_assert_uint_eq(page_index(page), index);
-	ck_assert_uint_gt(page_pins(page), 0);
+	ASSERT(page_index(page) == index);
+	ASSERT(page_pins(page) > 0);
 	if (page_trylock(page)) {
 		if (!page_test(page, PAGE_REMOVED))
-			ck_assert(page_cache_is(page, fx.mapping, index));
+			ASSERT(page_cache_is(page, fx.mapping, index));
 		page_unlock(page);
 	}
 	arena_unpin(arena(), page);

@@ -161,6 +161,16 @@ START_TEST(a_prefetch_stops_at_the_end_of_file)
 }
 END_TEST
 
+START_TEST(a_prefetch_stops_at_an_error)
+{
+	fake_store_fail(fx.store, fake_eio_for_ever(FAKE_READ));
+	fixture_truncate(&fx, PAGES(1000));
+	gated_prefetch(fx.mapping, whole_file);
+	ck_assert_uint_eq(store_reads(), 1);
+	ck_assert_uint_eq(cl_mapping_pages(fx.mapping), 0);
+}
+END_TEST
+
 START_TEST(a_prefetch_that_fails_leaves_the_error_to_whoever_wants_the_page)
 {
 	fake_store_fail(fx.store, fake_eio_once(FAKE_READ));
@@ -339,6 +349,45 @@ START_TEST(a_file_that_ends_where_it_should_is_not_reported)
 }
 END_TEST
 
+static void read_the_last_page(struct member *member)
+{
+	struct cl_read read;
+	char buf[PAGES(1)];
+
+	(void)member;
+	ck_assert_int_eq(cl_read_init(fx.cache, &read), 0);
+	ck_assert_int_eq(gated_read(fx.mapping, &read, buf, sizeof(buf), PAGES(40)),
+			 1234);
+	cl_read_fini(&read);
+}
+
+/* Let the call that stands at one point go on to the other. */
+static void go_on(enum fake_point from, enum fake_point to)
+{
+	fake_store_hold(fx.store, to);
+	fake_store_release(fx.store, from);
+	fake_store_await_held(fx.store, to, 1);
+}
+
+START_TEST(a_file_that_grows_during_a_fill_is_not_reported)
+{
+	struct team team;
+
+	/* The fill gets what there is, asks for the rest, and hears that it is none. */
+	fake_store_hold(fx.store, FAKE_READ_BEGINS);
+	team_start(&team, 1, read_the_last_page, NULL);
+	fake_store_await_held(fx.store, FAKE_READ_BEGINS, 1);
+	go_on(FAKE_READ_BEGINS, FAKE_READ_ENDS);
+	go_on(FAKE_READ_ENDS, FAKE_READ_BEGINS);
+	go_on(FAKE_READ_BEGINS, FAKE_READ_ENDS);
+	fixture_write_pattern(&fx, page_range(41, 42), 2);
+	fake_store_release(fx.store, FAKE_READ_ENDS);
+	team_join(&team);
+	ck_assert_uint_eq(fixture_events(&fx, CL_EVENT_SHORT_STORE), 0);
+	assert_cache_is_store(&fx);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tc;
@@ -356,6 +405,7 @@ int main(void)
 	tcase_add_test(tc, cached_pages_are_not_read_again);
 	tcase_add_test(tc, a_prefetch_fills_and_the_read_behind_it_asks_nobody);
 	tcase_add_test(tc, a_prefetch_stops_at_the_end_of_file);
+	tcase_add_test(tc, a_prefetch_stops_at_an_error);
 	tcase_add_test(
 		tc, a_prefetch_that_fails_leaves_the_error_to_whoever_wants_the_page);
 	tcase_add_test(tc, iovecs_of_adjacent_frames_are_merged);
@@ -367,5 +417,6 @@ int main(void)
 	tcase_add_test(tc, a_failed_fill_keeps_the_pages_that_were_there);
 	tcase_add_test(tc, a_store_that_ends_early_is_padded_with_zeros_and_reported);
 	tcase_add_test(tc, a_file_that_ends_where_it_should_is_not_reported);
+	tcase_add_test(tc, a_file_that_grows_during_a_fill_is_not_reported);
 	return suite_run(suite);
 }

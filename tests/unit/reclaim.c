@@ -43,8 +43,8 @@ static void assert_within_bound(void)
 {
 	const struct cl_cache_stats stats = fixture_stats(&fx);
 
-	ck_assert_uint_eq(stats.pages_total, FIXTURE_PAGES);
-	ck_assert_uint_le(stats.pages_used, stats.pages_total);
+	ASSERT(stats.pages_total == FIXTURE_PAGES);
+	ASSERT(stats.pages_used <= stats.pages_total);
 }
 
 /* ---------------------------------------------------------------------- the bound */
@@ -124,7 +124,7 @@ static void load_one(struct member *member)
 		const ssize_t n = writes ? gated_write(mapping, buf, len, offset)
 					 : gated_read(mapping, &read, buf, len, offset);
 
-		ck_assert_int_eq(n, (ssize_t)len);
+		ASSERT(n == (ssize_t)len);
 		if (i % 64 == 0)
 			assert_within_bound();
 	}
@@ -152,34 +152,47 @@ START_TEST(any_load_on_several_files_stays_within_the_bound)
 }
 END_TEST
 
-static void prefetch_all(struct member *member)
+static void prefetch_one(struct member *member)
 {
 	struct files *files = member->arg;
-	struct cl_mapping *mapping = files->mappings[member->number % MAPPINGS];
+
+	gated_prefetch(files->mappings[member->number % MAPPINGS],
+		       page_range(128 * (member->number / MAPPINGS),
+				  128 * (member->number / MAPPINGS) + 128));
+}
+
+static void read_one(struct member *member)
+{
+	const uint64_t page = 16 * member->number;
+	char buf[FIXTURE_MAX_REQUEST];
 	struct cl_read read;
-	char *buf = malloc(FIXTURE_MAX_REQUEST);
 
 	ck_assert_int_eq(cl_read_init(fx.cache, &read), 0);
-	for (int i = 0; i < 50; i++) {
-		const uint64_t offset = PAGES((unsigned)i * 4);
-
-		gated_prefetch(mapping, whole_file);
-		ck_assert_int_eq(
-			gated_read(mapping, &read, buf, FIXTURE_MAX_REQUEST, offset),
-			FIXTURE_MAX_REQUEST);
-	}
+	ck_assert_int_eq(gated_read(fx.mapping, &read, buf, sizeof(buf), PAGES(page)),
+			 (ssize_t)sizeof(buf));
 	cl_read_fini(&read);
-	free(buf);
 }
 
 START_TEST(prefetches_do_not_take_the_room_that_reads_need)
 {
+	struct team prefetching, reading;
 	struct files files;
-	struct team team;
 
+	/* All of them are under way at once, and nothing comes from any store. */
 	files_open(&files);
-	team_start(&team, 7, prefetch_all, &files);
-	team_join(&team);
+	for (unsigned i = 0; i < MAPPINGS; i++)
+		fake_store_hold(files.stores[i], FAKE_READ_BEGINS);
+	fake_store_hold(fx.store, FAKE_READ_BEGINS);
+	team_start(&prefetching, 2 * MAPPINGS, prefetch_one, &files);
+	team_await_asleep(&prefetching);
+	team_start(&reading, fixture_config().max_requests, read_one, NULL);
+	fake_store_await_held(fx.store, FAKE_READ_BEGINS,
+			      fixture_config().max_requests);
+	fake_store_release(fx.store, FAKE_READ_BEGINS);
+	team_join(&reading);
+	for (unsigned i = 0; i < MAPPINGS; i++)
+		fake_store_release(files.stores[i], FAKE_READ_BEGINS);
+	team_join(&prefetching);
 	assert_within_bound();
 	files_close(&files);
 }
@@ -226,15 +239,18 @@ START_TEST(a_page_that_comes_back_soon_is_remembered)
 	scan(0, FIXTURE_PAGES + 64);
 	ck_assert_uint_eq(fixture_stats(&fx).ghost_hits, 0);
 
-	/* The first pages of the scan have gone, a moment ago. */
-	const uint64_t misses = misses_of(0, 16);
+	/* The first pages of the scan have gone, a moment ago. A few of their ghosts
+	 * may have had to make room for others. */
+	ck_assert_uint_eq(misses_of(0, 16), 16);
 
-	ck_assert_uint_eq(misses, 16);
-	ck_assert_uint_eq(fixture_stats(&fx).ghost_hits, 16);
+	const uint64_t remembered = fixture_stats(&fx).ghost_hits;
 
-	/* And are not taken by the next scan. */
+	ck_assert_uint_ge(remembered, 8);
+	ck_assert_uint_le(remembered, 16);
+
+	/* Those that were remembered are not taken by the next scan. */
 	scan(2 * FIXTURE_PAGES, 4 * FIXTURE_PAGES);
-	ck_assert_uint_eq(misses_of(0, 16), 0);
+	ck_assert_uint_le(misses_of(0, 16), 16 - remembered);
 }
 END_TEST
 
