@@ -36,8 +36,12 @@ static void zero_tail(struct cl_mapping *mapping, uint64_t size)
 	page = page_cache_lock_next(mapping, &index, page_index_of(size) + 1);
 	if (!page)
 		return;
-	memset(page_bytes(mapping, page) + keep, 0, CL_PAGE_SIZE - keep);
-	verify_update(mapping, page);
+	if (verify_check(mapping, page)) {
+		memset(page_bytes(mapping, page) + keep, 0, CL_PAGE_SIZE - keep);
+		verify_update(mapping, page);
+	} else {
+		page_cache_remove(page);
+	}
 	page_unlock(page);
 	arena_unpin(&mapping->cache->arena, page);
 }

@@ -95,6 +95,20 @@ static void unlock_range(struct writer *w)
 	w->npages = 0;
 }
 
+/** Have a locked page ready to take bytes. @return 0 or -ENOMEM */
+static int make_ready(struct writer *w, struct cl_page **page)
+{
+	if (!page_test(*page, PAGE_UPTODATE))
+		return 0;
+	if (page_cache_make_writable(page) < 0)
+		return -ENOMEM;
+	/* Its other bytes are about to be used and hashed anew. If they are not what
+	 * was read they must come from the store again. */
+	if (!verify_check(w->mapping, *page))
+		page_clear(*page, PAGE_UPTODATE);
+	return 0;
+}
+
 static int lock_range(struct writer *w)
 {
 	const uint64_t end = page_index_up(w->offset + w->len);
@@ -105,8 +119,7 @@ static int lock_range(struct writer *w)
 		if (!page)
 			goto fail;
 		w->pages[w->npages++] = page;
-		if (page_test(page, PAGE_UPTODATE) &&
-		    page_cache_make_writable(&w->pages[w->npages - 1]) < 0)
+		if (make_ready(w, &w->pages[w->npages - 1]) < 0)
 			goto fail;
 	}
 	return 0;

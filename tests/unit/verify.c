@@ -141,6 +141,46 @@ START_TEST(a_page_corrupted_after_its_writeback_is_found)
 }
 END_TEST
 
+/* Nothing but what the file has, whether or not it comes at all. */
+static void assert_never_wrong(struct cl_range range, unsigned seed)
+{
+	char buf[FIXTURE_MAX_REQUEST], want[FIXTURE_MAX_REQUEST];
+	const size_t len = range.end - range.start;
+	const ssize_t n = gated_read(fx.mapping, &fx.read, buf, len, range.start);
+
+	if (n == -EIO)
+		return;
+	ck_assert_int_eq(n, (ssize_t)len);
+	fake_store_pattern(want, len, range.start, seed);
+	ck_assert_msg(!memcmp(buf, want, len), "corrupted bytes were handed on");
+}
+
+START_TEST(a_write_beside_corrupted_bytes_does_not_bless_them)
+{
+	const struct cl_range written = {PAGES(5) + 10, PAGES(5) + 20};
+	const struct cl_range corrupted = {PAGES(5) + 20, PAGES(6)};
+
+	fixture_close(&fx);
+	open_verified(_i);
+	corrupt(5);
+	fixture_write_pattern(&fx, written, 2);
+	ck_assert_uint_eq(fixture_event(&fx, CL_EVENT_HASH_MISMATCH).page, 5);
+	assert_never_wrong(corrupted, FIXTURE_SEED);
+	ck_assert_int_eq(gated_writeback(fx.mapping, whole_file), 0);
+	assert_store_pattern(&fx, corrupted, FIXTURE_SEED);
+	assert_store_pattern(&fx, written, 2);
+}
+END_TEST
+
+START_TEST(a_truncation_beside_corrupted_bytes_does_not_bless_them)
+{
+	corrupt(5);
+	fixture_truncate(&fx, PAGES(5) + 2000);
+	assert_never_wrong((struct cl_range){PAGES(5), PAGES(5) + 2000}, FIXTURE_SEED);
+	ck_assert_uint_eq(fixture_event(&fx, CL_EVENT_HASH_MISMATCH).page, 5);
+}
+END_TEST
+
 START_TEST(twin_without_verify_the_corrupted_byte_is_handed_on)
 {
 	char buf[CL_PAGE_SIZE];
@@ -168,6 +208,9 @@ int main(void)
 	tcase_add_test(tc, a_copy_made_under_a_reader_passes);
 	tcase_add_test(tc, written_back_pages_pass);
 	tcase_add_test(tc, a_page_corrupted_after_its_writeback_is_found);
+	tcase_add_loop_test(tc, a_write_beside_corrupted_bytes_does_not_bless_them, 0,
+			    2);
+	tcase_add_test(tc, a_truncation_beside_corrupted_bytes_does_not_bless_them);
 	tcase_add_test(tc, twin_without_verify_the_corrupted_byte_is_handed_on);
 	return suite_run(suite);
 }
