@@ -28,9 +28,7 @@ struct cl_mapping {
 
 	_Atomic cl_errseq_t errseq;
 
-	/* Atomic: when cl_size_told() was called after the last collapse; 0: not yet.
-	 */
-	_Atomic uint64_t size_told_ns;
+	_Atomic bool size_told; /* cl_size_told() since the last range operation */
 
 	/* Guarded by the monitor's lock: a range operation has its turn. */
 	bool op_running;

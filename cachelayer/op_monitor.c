@@ -71,13 +71,10 @@ static bool may_need_rescue(const struct monitored_op *m, uint64_t now_ns)
 {
 	if (!m->closed || !m->notify_started_ns)
 		return false;
-	if (m->adopting) {
-		const uint64_t told_ns = atomic_load(&m->mapping->size_told_ns);
-
-		/* The upper cache needs a moment to take in what it was told; then it
-		 * waits for folios past the end that it has locked for a READ. */
-		return told_ns && told_ns + RESCUE_AFTER_NS <= now_ns;
-	}
+	/* The upper cache knows the size, and may wait for folios past the end that it
+	 * has locked for a READ. */
+	if (m->adopting)
+		return atomic_load(&m->mapping->size_told);
 	return now_ns - m->notify_started_ns >= RESCUE_AFTER_NS;
 }
 

@@ -361,7 +361,7 @@ static int run_steps(struct run *r, uint64_t max_size, int (*change_store)(void 
 	if (ret == 0) {
 		const uint64_t exclusive_ns = gate_now_ns();
 
-		atomic_store(&mapping->size_told_ns, 0);
+		atomic_store(&mapping->size_told, false);
 		ret = invalidate(r, max_size, change_store, arg);
 		cl_gate_leave(mapping, &r->exclusive);
 		r->report.exclusive_ns = gate_now_ns() - exclusive_ns;
@@ -377,9 +377,7 @@ static int run_steps(struct run *r, uint64_t max_size, int (*change_store)(void 
 
 void cl_size_told(struct cl_mapping *mapping)
 {
-	uint64_t not_yet = 0;
-
-	atomic_compare_exchange_strong(&mapping->size_told_ns, &not_yet, gate_now_ns());
+	atomic_store(&mapping->size_told, true);
 }
 
 int cl_range_op_run(struct cl_mapping *mapping, const struct cl_range_op *op,

@@ -29,7 +29,10 @@
 #include "cachelayer/range_op.h"
 #include "worker_pool.h"
 
-#define WAIT_S		  1
+/* How long anybody waits for the kernel. */
+#define WAIT_NS		  ((uint64_t)1000000000)
+/* Most attempts are over long before. */
+#define SECOND_ATTEMPT_NS ((uint64_t)400000)
 /* After an answer with attributes has left us, the kernel still has to look at it. */
 #define ANSWER_SETTLES_NS ((uint64_t)1000000000)
 /* Anybody who changes the file meanwhile can make the kernel ignore one answer. */
@@ -82,7 +85,6 @@ void adoption_answered(struct inode *inode, const struct stat *attr)
 	if ((uint64_t)attr->st_size > cl_mapping_size(inode->mapping))
 		return;
 	inode->padded_until_ns = now_ns() + ANSWER_SETTLES_NS;
-	cl_size_told(inode->mapping);
 }
 
 size_t adoption_padded_len(struct inode *inode, uint64_t offset, size_t len,
@@ -97,20 +99,30 @@ size_t adoption_padded_len(struct inode *inode, uint64_t offset, size_t len,
 
 /* ------------------------------------------------------------------ adopting */
 
-/* Shared by the waiter and the helper; the last to leave frees it. */
-struct adoption {
+#define ATTEMPTS_AT_ONCE 2
+
+struct adoption;
+
+/* One thread's try. */
+struct attempt {
 	struct job job;
+	struct adoption *adoption;
+	int flags; /* of statx(2), for the path */
+	char path[PATH_MAX];
+};
+
+/* Shared by the waiter and the attempts; the last to leave frees it. */
+struct adoption {
 	struct inode *inode; /* with a reference */
 	pid_t pid;	     /* of somebody who has it open; 0: not known */
-	int flags;	     /* of statx(2), for the path */
-	char path[PATH_MAX];
+	struct attempt attempts[ATTEMPTS_AT_ONCE];
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	/* Guarded by lock. */
 	unsigned refs;
-	bool done;
-	int status;
+	unsigned running; /* attempts */
+	int status;	  /* 0 as soon as one has succeeded */
 };
 
 static void adoption_put(struct adoption *adoption)
@@ -129,9 +141,9 @@ static void adoption_put(struct adoption *adoption)
 }
 
 /* Where the mount shows the inode, if it has a name there. */
-static int path_on_mount(struct adoption *adoption)
+static int path_on_mount(struct attempt *attempt)
 {
-	struct inode *inode = adoption->inode;
+	struct inode *inode = attempt->adoption->inode;
 	const struct options *options = &inode->daemon->options;
 	size_t source_len = strlen(options->source);
 	char name[16], target[PATH_MAX];
@@ -148,23 +160,23 @@ static int path_on_mount(struct adoption *adoption)
 	if (strncmp(target, options->source, source_len) != 0 ||
 	    (target[source_len] != '/' && target[source_len] != '\0'))
 		return -ENOENT;
-	n = snprintf(adoption->path, sizeof(adoption->path), "%s%s",
-		     options->mountpoint, target + source_len);
-	adoption->flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
-	return n < 0 || (size_t)n >= sizeof(adoption->path) ? -ENAMETOOLONG : 0;
+	n = snprintf(attempt->path, sizeof(attempt->path), "%s%s", options->mountpoint,
+		     target + source_len);
+	attempt->flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
+	return n < 0 || (size_t)n >= sizeof(attempt->path) ? -ENAMETOOLONG : 0;
 }
 
-static int stat_on_mount(struct adoption *adoption, int sync, uint64_t *ret_size)
+static int stat_on_mount(struct attempt *attempt, int sync, uint64_t *ret_size)
 {
-	const dev_t dev = adoption->inode->daemon->own_dev;
+	const dev_t dev = attempt->adoption->inode->daemon->own_dev;
 	struct statx stx;
 	struct stat attr;
 	int status;
 
-	if (statx(AT_FDCWD, adoption->path, adoption->flags | sync, STATX_BASIC_STATS,
+	if (statx(AT_FDCWD, attempt->path, attempt->flags | sync, STATX_BASIC_STATS,
 		  &stx) < 0)
 		return -errno;
-	status = inode_stat(adoption->inode, &attr);
+	status = inode_stat(attempt->adoption->inode, &attr);
 	if (status < 0)
 		return status;
 	if (makedev(stx.stx_dev_major, stx.stx_dev_minor) != dev ||
@@ -178,25 +190,25 @@ static int stat_on_mount(struct adoption *adoption, int sync, uint64_t *ret_size
  * A file without a name on the mount: whoever asked for the operation has it open, and
  * /proc leads to the open file itself, as fstat(2) would.
  */
-static int path_of_descriptor(struct adoption *adoption)
+static int path_of_descriptor(struct attempt *attempt)
 {
 	struct dirent *entry;
 	uint64_t size;
 	char dir[32];
 	DIR *fds;
 
-	if (adoption->pid <= 0)
+	if (attempt->adoption->pid <= 0)
 		return -ENOENT;
-	snprintf(dir, sizeof(dir), "/proc/%d/fd", (int)adoption->pid);
+	snprintf(dir, sizeof(dir), "/proc/%d/fd", (int)attempt->adoption->pid);
 	fds = opendir(dir);
 	if (!fds)
 		return -errno;
-	adoption->flags = AT_NO_AUTOMOUNT;
+	attempt->flags = AT_NO_AUTOMOUNT;
 	while ((entry = readdir(fds))) {
-		snprintf(adoption->path, sizeof(adoption->path), "%s/%s", dir,
+		snprintf(attempt->path, sizeof(attempt->path), "%s/%s", dir,
 			 entry->d_name);
 		if (entry->d_name[0] != '.' &&
-		    stat_on_mount(adoption, AT_STATX_DONT_SYNC, &size) == 0)
+		    stat_on_mount(attempt, AT_STATX_DONT_SYNC, &size) == 0)
 			break;
 	}
 	closedir(fds);
@@ -207,85 +219,98 @@ static int path_of_descriptor(struct adoption *adoption)
  * Have the kernel ask, then look at what it keeps. Until both agree: it may have
  * thrown the answer away because a write was just under way.
  */
-static int adopt_by_path(struct adoption *adoption)
+static int adopt_by_path(struct attempt *attempt)
 {
 	uint64_t asked, kept;
 	int status;
 
 	for (int i = 0; i < ATTEMPTS; i++) {
-		status = stat_on_mount(adoption, AT_STATX_FORCE_SYNC, &asked);
+		status = stat_on_mount(attempt, AT_STATX_FORCE_SYNC, &asked);
 		if (status == 0)
-			status = stat_on_mount(adoption, AT_STATX_DONT_SYNC, &kept);
+			status = stat_on_mount(attempt, AT_STATX_DONT_SYNC, &kept);
 		if (status < 0 || asked == kept)
 			return status;
 	}
 	return -ETIMEDOUT;
 }
 
-static int adopt(struct adoption *adoption)
+static int adopt(struct attempt *attempt)
 {
-	int status = path_on_mount(adoption);
+	int status = path_on_mount(attempt);
 
 	if (status == 0)
-		status = adopt_by_path(adoption);
+		status = adopt_by_path(attempt);
 	if (status != -ENOENT)
 		return status;
-	status = path_of_descriptor(adoption);
-	return status == 0 ? adopt_by_path(adoption) : status;
+	status = path_of_descriptor(attempt);
+	return status == 0 ? adopt_by_path(attempt) : status;
 }
 
-static void adopt_job(struct job *job)
+static void run_attempt(struct job *job)
 {
-	struct adoption *adoption = (struct adoption *)job;
-	const int status = adopt(adoption);
+	struct attempt *attempt = (struct attempt *)job;
+	struct adoption *adoption = attempt->adoption;
+	const int status = adopt(attempt);
 
+	if (status == 0)
+		cl_size_told(adoption->inode->mapping);
 	pthread_mutex_lock(&adoption->lock);
-	adoption->status = status;
-	adoption->done = true;
+	if (adoption->status != 0)
+		adoption->status = status;
+	adoption->running--;
 	pthread_cond_signal(&adoption->changed);
 	pthread_mutex_unlock(&adoption->lock);
 	adoption_put(adoption);
 }
 
-static int adoption_create(struct inode *inode, pid_t pid,
-			   struct adoption **ret_adoption)
+/* Required: the adoption's lock. */
+static void start_attempt(struct adoption *adoption, struct attempt *attempt)
+{
+	attempt->job.run = run_attempt;
+	attempt->adoption = adoption;
+	adoption->refs++;
+	adoption->running++;
+	worker_pool_submit(adoption->inode->daemon->own_calls, &attempt->job);
+}
+
+static struct adoption *adoption_create(struct inode *inode, pid_t pid)
 {
 	struct adoption *adoption = calloc(1, sizeof(*adoption));
 	pthread_condattr_t attr;
 
 	if (!adoption)
-		return -ENOMEM;
-	adoption->pid = pid;
-	adoption->job.run = adopt_job;
+		return NULL;
 	inode_get(inode);
 	adoption->inode = inode;
-	adoption->refs = 2;
+	adoption->pid = pid;
+	adoption->refs = 1;
+	adoption->status = -ETIMEDOUT;
 	pthread_mutex_init(&adoption->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&adoption->changed, &attr);
 	pthread_condattr_destroy(&attr);
-	*ret_adoption = adoption;
-	return 0;
+	return adoption;
 }
 
-static int wait_for(struct adoption *adoption)
+/* Until no attempt runs any more, or for so long. Required: the adoption's lock. */
+static void wait_for(struct adoption *adoption, uint64_t ns)
 {
-	struct timespec deadline;
+	const uint64_t until = now_ns() + ns;
+	const struct timespec deadline = {(time_t)(until / 1000000000),
+					  (long)(until % 1000000000)};
 	int status = 0;
 
-	clock_gettime(CLOCK_MONOTONIC, &deadline);
-	deadline.tv_sec += WAIT_S;
-	pthread_mutex_lock(&adoption->lock);
-	while (!adoption->done && status == 0)
-		status = -pthread_cond_timedwait(&adoption->changed, &adoption->lock,
-						 &deadline);
-	if (adoption->done)
-		status = adoption->status;
-	pthread_mutex_unlock(&adoption->lock);
-	return status;
+	while (adoption->running > 0 && status == 0)
+		status = pthread_cond_timedwait(&adoption->changed, &adoption->lock,
+						&deadline);
 }
 
+/*
+ * The attempt whose answer brings the kernel the new size is held up there, in the
+ * kernel's truncate, while a READ past the end is parked. A second one then finds the
+ * size in place and comes back; so it is known that the READ may be let go.
+ */
 int adoption_run(struct inode *inode, pid_t pid)
 {
 	const unsigned shrinks = count_shrinks(inode);
@@ -293,11 +318,20 @@ int adoption_run(struct inode *inode, pid_t pid)
 	int status;
 
 	assert(worker_pool_is_mine(inode->daemon->notifications));
-	status = adoption_create(inode, pid, &adoption);
-	if (status < 0)
-		return status;
-	worker_pool_submit(inode->daemon->own_calls, &adoption->job);
-	status = wait_for(adoption);
+	adoption = adoption_create(inode, pid);
+	if (!adoption)
+		return -ENOMEM;
+	pthread_mutex_lock(&adoption->lock);
+	for (int i = 0; i < ATTEMPTS_AT_ONCE; i++) {
+		start_attempt(adoption, &adoption->attempts[i]);
+		wait_for(adoption, SECOND_ATTEMPT_NS);
+		if (adoption->running == 0)
+			break;
+	}
+	wait_for(adoption, WAIT_NS);
+	/* One that is still held up has not truncated yet. */
+	status = adoption->running > 0 ? -ETIMEDOUT : adoption->status;
+	pthread_mutex_unlock(&adoption->lock);
 	if (status == 0)
 		adoption_end(inode, shrinks);
 	adoption_put(adoption);

@@ -37,9 +37,9 @@ struct cl_upper_ops {
 	/** Forget the attributes: times and size are asked for when they are wanted. */
 	void (*forget_attributes)(void *upper);
 	/**
-	 * Take the new size before this returns, dropping what lies past it (READs there
-	 * are parked until cl_size_told(), or until this returns), private
-	 * copies included. Bounded in time.
+	 * Take the new size before this returns, dropping what lies past it (READs
+	 * there are parked until cl_size_told(), or until this returns), private copies
+	 * included. Bounded in time.
 	 * @return 0; -EAGAIN if that could not be brought about in time: the caller of
 	 * the operation has to ask for the attributes himself
 	 */
@@ -107,9 +107,10 @@ int cl_range_op_run(struct cl_mapping *mapping, const struct cl_range_op *op,
 		    struct cl_range_op_report *ret_report);
 
 /**
- * The upper cache has been told the current size, if it is no greater than the one it knew.
- * READs past a new end wait for this: whoever is let in there before the upper cache knows
- * its end would see zeros where there is nothing. Any thread, no lock needed.
+ * The upper cache knows the current size. READs past a new end wait for this: whoever
+ * is let in there before would map zeros where there is nothing. The upper cache may
+ * still be dropping what lies past the end, and wait for those READs. Any thread, no
+ * lock needed.
  */
 void cl_size_told(struct cl_mapping *mapping);
 
