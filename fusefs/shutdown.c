@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -27,6 +28,7 @@ extern char **environ;
 
 static pthread_t watcher;
 static bool watching;
+static _Atomic bool finishing; /* the next signal is from shutdown_finish() */
 /* The work that waits for the kernel, on a thread that nothing waits for. */
 static struct {
 	struct job job;
@@ -138,8 +140,7 @@ static void *watch(void *arg)
 	const sigset_t set = ending_signals();
 	int signal, count = 0;
 
-	while (sigwait(&set, &signal) == 0) {
-		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+	while (sigwait(&set, &signal) == 0 && !atomic_load(&finishing)) {
 		if (++count == 1) {
 			log_msg(LOG_INFO, "%s: unmounting %s", strsignal(signal),
 				daemon->options.mountpoint);
@@ -149,7 +150,6 @@ static void *watch(void *arg)
 				strsignal(signal));
 			session_stop(daemon);
 		}
-		pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
 	}
 	return NULL;
 }
@@ -194,7 +194,8 @@ static void cut_connection(const struct daemon *daemon)
 void shutdown_finish(struct daemon *daemon)
 {
 	if (watching) {
-		pthread_cancel(watcher);
+		atomic_store(&finishing, true);
+		pthread_kill(watcher, SIGTERM);
 		pthread_join(watcher, NULL);
 		watching = false;
 	}
