@@ -168,7 +168,7 @@ int shift_journal_create(const struct store_io *io, int source_fd, int target_fd
 	return 0;
 }
 
-/* ------------------------------------------------------------------------- loading */
+/* ------------------------------------------------------------------------ loading */
 
 static int read_at(const struct shift_journal *journal, uint64_t offset, char *buf,
 		   size_t len)
@@ -207,41 +207,68 @@ static bool is_long_enough(const struct shift_journal *journal)
 	return fstat(journal->fd, &st) == 0 && (uint64_t)st.st_size >= end;
 }
 
-/* The file is touched only when the second record is durable; so where that has never
- * been written, nothing has happened, whatever the rest looks like. */
+/* One of the two places for records. */
+struct slot {
+	bool empty; /* never written */
+	bool valid;
+	uint64_t sequence;
+	struct shift_record record;
+};
+
+static int read_slot(const struct shift_journal *journal, unsigned i, struct slot *ret)
+{
+	char buf[SHIFT_RECORD_BYTES];
+	struct slot slot = {.empty = false};
+	const int err = read_at(journal, SHIFT_RECORD_AT(i), buf, sizeof(buf));
+
+	if (err < 0)
+		return err;
+	slot.empty = all_zero(buf, sizeof(buf));
+	slot.valid =
+		shift_record_decode(buf, journal, &slot.sequence, &slot.record) == 0;
+	*ret = slot;
+	return 0;
+}
+
+/*
+ * A record lies within one sector, which a disk writes whole or not at all; so after a
+ * crash each place has its newer record or its older one, and one with neither is
+ * damaged. To take its neighbour for the latest then would repeat a window on a file
+ * that has gone on.
+ *
+ * The file is touched only when the second record is durable; so where that has never
+ * been written, nothing has happened, whatever the rest looks like.
+ */
+static int choose_record(struct shift_journal *journal, bool header_valid,
+			 const struct slot slot[2])
+{
+	const struct slot *latest = &slot[slot[1].sequence > slot[0].sequence];
+
+	if (slot[1].empty)
+		return slot[0].valid && slot[0].sequence > 0 ? -EBADMSG : -ENODATA;
+	if (!header_valid || !slot[0].valid || !slot[1].valid)
+		return -EBADMSG;
+	if (latest->sequence - slot[latest == &slot[0]].sequence != 1 ||
+	    latest->record.state == SHIFT_PREPARED)
+		return -EBADMSG;
+	journal->sequence = latest->sequence;
+	journal->record = latest->record;
+	return is_long_enough(journal) ? 0 : -EBADMSG;
+}
+
 static int load(struct shift_journal *journal)
 {
 	char header[SHIFT_HEADER_BYTES];
-	char slot[2][SHIFT_RECORD_BYTES];
-	bool found = false;
+	struct slot slot[2];
+	bool header_valid;
 	int err = read_at(journal, 0, header, sizeof(header));
 
-	for (int i = 0; i < 2 && err == 0; i++)
-		err = read_at(journal, SHIFT_RECORD_AT(i), slot[i], sizeof(slot[i]));
 	if (err < 0)
 		return err;
-
-	const bool begun = !all_zero(slot[1], sizeof(slot[1]));
-
-	if (shift_header_decode(header, journal) < 0)
-		return begun ? -EBADMSG : -ENODATA;
-	for (int i = 0; i < 2; i++) {
-		struct shift_record record;
-		uint64_t sequence;
-
-		if (shift_record_decode(slot[i], journal, &sequence, &record) < 0)
-			continue;
-		if (found && sequence < journal->sequence)
-			continue;
-		journal->sequence = sequence;
-		journal->record = record;
-		found = true;
-	}
-	if (!found)
-		return begun ? -EBADMSG : -ENODATA;
-	if (journal->record.state == SHIFT_PREPARED)
-		return -ENODATA;
-	return is_long_enough(journal) ? 0 : -EBADMSG;
+	header_valid = shift_header_decode(header, journal) == 0;
+	for (unsigned i = 0; i < 2 && err == 0; i++)
+		err = read_slot(journal, i, &slot[i]);
+	return err < 0 ? err : choose_record(journal, header_valid, slot);
 }
 
 int shift_journal_open(const struct store_io *io, int source_fd, int dir_fd,
@@ -288,7 +315,7 @@ void shift_journal_close(struct shift_journal *journal)
 	close(journal->dir_fd);
 }
 
-/* ------------------------------------------------------------------------- changing */
+/* ----------------------------------------------------------------------- changing */
 
 int shift_journal_sync_all(struct shift_journal *journal)
 {

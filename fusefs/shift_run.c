@@ -34,298 +34,49 @@
 #include <linux/falloc.h>
 #include <sys/stat.h>
 
+#include "shift_window.h"
 #include "store_test_point.h"
 
 #define DEFAULT_WINDOW_BYTES	  ((uint64_t)64 << 20)
 #define DEFAULT_STAGE_BELOW_BYTES ((uint64_t)16 << 20)
-/* Holes cost nothing, so a window may span far more than it holds. */
-#define MAX_COPIED_SPAN		  ((uint64_t)1 << 40)
-/* Back from a full disk: what one area gives back is room for many of these. */
-#define UNDO_WINDOW_DIVISOR	  16
-
-static uint64_t min_u64(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-uint64_t shift_run_area_bytes(const struct shift_geometry *geometry, bool clone)
-{
-	const uint64_t count = shift_count(geometry);
-
-	return clone ? count : min_u64(count, MAX_COPIED_SPAN);
-}
-
-static const struct shift_geometry *geometry_of(const struct shift_run *run)
-{
-	return &run->journal->geometry;
-}
-
-/* Whether the frontier goes up, which brings bytes down. */
-static bool brings_down(const struct shift_run *run, const struct shift_record *rec)
-{
-	return (geometry_of(run)->op != SHIFT_INSERT) != rec->undo;
-}
-
-static struct store_place low_place(const struct shift_run *run, uint64_t start)
-{
-	return (struct store_place){run->fd, shift_low(geometry_of(run)) + start};
-}
-
-static struct store_place high_place(const struct shift_run *run, uint64_t start)
-{
-	return (struct store_place){run->fd, shift_high(geometry_of(run)) + start};
-}
-
-static struct store_place saved_place(const struct shift_run *run)
-{
-	return (struct store_place){run->journal->fd,
-				    shift_journal_saved_at(run->journal)};
-}
-
-static struct store_place area_place(const struct shift_run *run, unsigned area)
-{
-	return (struct store_place){run->journal->fd,
-				    shift_journal_area_at(run->journal, area)};
-}
-
-/* -------------------------------------------------------- putting bytes in the journal
- */
-
-/* A range copied into the journal has its full length there, even if it ends in a
- * hole: recovery tells by that whether the journal is whole. */
-static int extend_journal(struct shift_run *run, uint64_t end)
-{
-	struct stat st;
-
-	if (fstat(run->journal->fd, &st) < 0)
-		return -errno;
-	if ((uint64_t)st.st_size >= end)
-		return 0;
-	return run->io->ftruncate(run->journal->fd, end);
-}
-
-/* A range of the file into the journal: by reflink, or copied and summed up.
- * -EAGAIN: reflinks turned out to be refused, and are not tried again. */
-static int keep(struct shift_run *run, struct store_place from, struct store_place to,
-		uint64_t len, bool *ret_cloned, uint64_t *ret_sum)
-{
-	const bool clone = run->copy.clone;
-	int err;
-
-	if (clone)
-		err = store_copy_clone(&run->copy, from, to, len);
-	else
-		err = store_copy_and_sum(&run->copy, from, to, len, ret_sum);
-	if (clone && err == -EOPNOTSUPP) {
-		run->copy.clone = false;
-		return -EAGAIN;
-	}
-	if (err == 0)
-		err = extend_journal(run, to.offset + len);
-	*ret_cloned = clone;
-	return err;
-}
-
-/* Before anything of the file is touched: the journal and what undoing would need. */
-static int prepare(struct shift_run *run)
-{
-	const uint64_t saved = shift_saved(geometry_of(run));
-	struct shift_record *rec = &run->journal->record;
-	int err = 0;
-
-	if (saved > 0) {
-		err = keep(run, low_place(run, 0), saved_place(run), saved,
-			   &rec->saved_cloned, &rec->saved_sum);
-		if (err == -EAGAIN)
-			err = keep(run, low_place(run, 0), saved_place(run), saved,
-				   &rec->saved_cloned, &rec->saved_sum);
-		STORE_CRASH_POINT(saved);
-	}
-	if (err == 0)
-		err = shift_journal_sync_all(run->journal);
-	STORE_CRASH_POINT(journal_durable);
-	return err;
-}
-
-/* --------------------------------------------------------------------------- windows
- */
-
-static bool must_stage(const struct shift_run *run)
-{
-	const struct shift_geometry *g = geometry_of(run);
-	const uint64_t distance = shift_distance(g);
-
-	if (distance >= shift_count(g))
-		return false;
-	return run->copy.clone || distance < run->stage_below_bytes;
-}
-
-/* Where the window would be that goes `bytes` far from a frontier. */
-static uint64_t window_start(bool down, uint64_t frontier, uint64_t bytes)
-{
-	if (down)
-		return frontier;
-	/* Start on a page; only the run's own end may be off one. */
-	return bytes >= frontier
-		       ? 0
-		       : (frontier - bytes) & ~(uint64_t)(SHIFT_ALIGNMENT - 1);
-}
-
-/* How far the next window goes: as far as it holds no more data than is good to copy
- * at once, doubling while there are holes enough. */
-static uint64_t window_span(const struct shift_run *run, bool down, uint64_t frontier,
-			    uint64_t room, uint64_t data_bytes)
-{
-	uint64_t span = min_u64(room, data_bytes);
-
-	while (span < room) {
-		const uint64_t next = min_u64(room, span * 2);
-		const uint64_t start = window_start(down, frontier, next);
-		const struct store_place from =
-			down ? high_place(run, start) : low_place(run, start);
-
-		if (store_copy_data_bytes(run->io, from, next, data_bytes + 1) >
-		    data_bytes)
-			break;
-		span = next;
-	}
-	return span;
-}
-
-static uint64_t undo_window_bytes(uint64_t window_bytes)
-{
-	const uint64_t bytes =
-		window_bytes / UNDO_WINDOW_DIVISOR & ~(uint64_t)(SHIFT_ALIGNMENT - 1);
-
-	return bytes > 0 ? bytes : SHIFT_ALIGNMENT;
-}
-
-/* The window after a frontier, not staged yet. */
-static void plan(const struct shift_run *run, uint64_t frontier,
-		 struct shift_record *rec)
-{
-	const struct shift_geometry *g = geometry_of(run);
-	const bool down = brings_down(run, rec);
-	const uint64_t left = down ? shift_count(g) - frontier : frontier;
-	uint64_t data = run->window_bytes;
-	uint64_t room;
-
-	rec->staged = must_stage(run);
-	room = min_u64(left,
-		       rec->staged ? run->journal->area_bytes : shift_distance(g));
-	if (rec->undo && !run->copy.clone)
-		data = undo_window_bytes(data);
-	if (!run->copy.clone)
-		room = window_span(run, down, frontier, room, data);
-	/* Rounding a start down to a page must not make the window too large. */
-	if (!down && room < left && frontier % SHIFT_ALIGNMENT)
-		room -= SHIFT_ALIGNMENT - frontier % SHIFT_ALIGNMENT;
-	rec->start = window_start(down, frontier, room);
-	rec->bytes = down ? room : frontier - rec->start;
-}
-
-/* The sync keeps the record that will name these bytes from being durable first. */
-static int stage(struct shift_run *run, struct shift_record *rec)
-{
-	const bool down = brings_down(run, rec);
-	int err;
-
-	if (!rec->staged)
-		return 0;
-	/* Not the area that the latest record relies on. */
-	rec->area = run->journal->record.area ^ 1;
-	err = keep(run, down ? high_place(run, rec->start) : low_place(run, rec->start),
-		   area_place(run, rec->area), rec->bytes, &rec->stage_cloned,
-		   &rec->stage_sum);
-	if (err == 0)
-		err = run->io->fdatasync(run->journal->fd);
-	STORE_CRASH_POINT(window_staged);
-	return err;
-}
-
-/* What of a window can be repeated any number of times. */
-static int apply(struct shift_run *run)
-{
-	const struct shift_geometry *g = geometry_of(run);
-	const struct shift_record *rec = &run->journal->record;
-	const bool down = brings_down(run, rec);
-	const struct store_place low = low_place(run, rec->start);
-	const struct store_place high = high_place(run, rec->start);
-	struct store_place from = down ? high : low;
-	int err = 0;
-
-	if (rec->staged)
-		from = area_place(run, rec->area);
-	if (g->op == SHIFT_INSERT && !rec->undo) {
-		err = run->io->ftruncate(run->fd, shift_new_size(g));
-		STORE_CRASH_POINT(file_grown);
-	}
-	if (err == 0 && rec->bytes > 0)
-		err = store_copy_range(&run->copy, from, down ? low : high, rec->bytes);
-	STORE_CRASH_POINT(window_applied);
-	if (err == 0)
-		err = run->io->fdatasync(run->fd);
-	STORE_CRASH_POINT(window_durable);
-	return err;
-}
 
 static void tell_progress(struct shift_run *run, uint64_t frontier)
 {
 	const struct shift_record *rec = &run->journal->record;
-	const uint64_t count = shift_count(geometry_of(run));
+	const uint64_t count = shift_count(shift_geometry_of(run));
 	struct store_event event =
 		shift_journal_event(run->journal, STORE_EVENT_PROGRESS);
 
 	if (!run->event)
 		return;
 	event.total = count;
-	event.done = brings_down(run, rec) ? frontier : count - frontier;
+	event.done = shift_brings_down(run, rec) ? frontier : count - frontier;
 	run->event(run->event_arg, &event);
 }
 
-/* One window from a frontier on, recorded and applied. */
-static int step(struct shift_run *run, uint64_t frontier)
-{
-	struct shift_record rec = run->journal->record;
-	int err;
-
-	rec.state = SHIFT_RUNNING;
-	do {
-		plan(run, frontier, &rec);
-		err = stage(run, &rec);
-	} while (err == -EAGAIN); /* once: without reflinks, windows are smaller */
-	if (err == 0)
-		err = shift_journal_record(run->journal, &rec);
-	if (err < 0)
-		return err;
-	STORE_CRASH_POINT(window_recorded);
-	return apply(run);
-}
-
-/* ------------------------------------------------------------------------- the whole
- */
+/* ---------------------------------------------------------------------- the whole */
 
 /* What a collapse or a move had overwritten for good. */
 static int restore(struct shift_run *run)
 {
 	const struct shift_record *rec = &run->journal->record;
-	const uint64_t saved = shift_saved(geometry_of(run));
+	const uint64_t saved = shift_saved(shift_geometry_of(run));
 	uint64_t sum;
 	int err = 0;
 
 	if (!rec->saved_cloned)
-		err = store_copy_sum(&run->copy, saved_place(run), saved, &sum);
+		err = store_copy_sum(&run->copy, shift_saved_place(run), saved, &sum);
 	if (err == 0 && !rec->saved_cloned && sum != rec->saved_sum)
 		err = -EBADMSG;
 	return err < 0 ? err
-		       : store_copy_range(&run->copy, saved_place(run),
-					  low_place(run, 0), saved);
+		       : store_copy_range(&run->copy, shift_saved_place(run),
+					  shift_low_place(run, 0), saved);
 }
 
 /* The last step, which can be repeated, too. */
 static int finish_file(struct shift_run *run)
 {
-	const struct shift_geometry *g = geometry_of(run);
+	const struct shift_geometry *g = shift_geometry_of(run);
 
 	if (run->journal->record.undo && g->op == SHIFT_INSERT)
 		return run->io->ftruncate(run->fd, g->size);
@@ -379,21 +130,22 @@ static uint64_t frontier_before(const struct shift_run *run)
 {
 	const struct shift_record *rec = &run->journal->record;
 
-	return brings_down(run, rec) ? rec->start : rec->start + rec->bytes;
+	return shift_brings_down(run, rec) ? rec->start : rec->start + rec->bytes;
 }
 
 static uint64_t frontier_after(const struct shift_run *run)
 {
 	const struct shift_record *rec = &run->journal->record;
 
-	return brings_down(run, rec) ? rec->start + rec->bytes : rec->start;
+	return shift_brings_down(run, rec) ? rec->start + rec->bytes : rec->start;
 }
 
 /* Where the frontier goes to. */
 static uint64_t goal(const struct shift_run *run)
 {
-	return brings_down(run, &run->journal->record) ? shift_count(geometry_of(run))
-						       : 0;
+	return shift_brings_down(run, &run->journal->record)
+		       ? shift_count(shift_geometry_of(run))
+		       : 0;
 }
 
 /*
@@ -409,11 +161,11 @@ static int run_on(struct shift_run *run, bool *ret_in_flight)
 	if (rec->state == SHIFT_FINISHING)
 		return finish(run);
 	if (rec->state == SHIFT_RUNNING)
-		err = apply(run);
+		err = shift_window_apply(run);
 	while (err == 0 && frontier_after(run) != goal(run)) {
 		const uint64_t sequence = run->journal->sequence;
 
-		err = step(run, frontier_after(run));
+		err = shift_window_next(run, frontier_after(run));
 		*ret_in_flight = run->journal->sequence != sequence;
 		if (err == 0)
 			tell_progress(run, frontier_after(run));
@@ -464,7 +216,7 @@ static int turn_round(struct shift_run *run, bool in_flight)
  * that was longer than what came after: too late to go back. */
 static bool is_cut(const struct shift_run *run)
 {
-	const struct shift_geometry *g = geometry_of(run);
+	const struct shift_geometry *g = shift_geometry_of(run);
 	struct stat st;
 
 	if (g->op != SHIFT_COLLAPSE || run->journal->record.state != SHIFT_FINISHING)
@@ -491,7 +243,7 @@ enum shift_outcome shift_run(struct shift_run *run, int *ret_error)
 
 	set_defaults(run);
 	if (run->journal->record.state == SHIFT_PREPARED)
-		err = prepare(run);
+		err = shift_window_prepare(run);
 	if (err == 0)
 		err = run_on(run, &in_flight);
 	*ret_error = err;

@@ -18,8 +18,7 @@
 
 #include "shift_search.h"
 
-/* -------------------------------------------------------------------------- describe
- */
+/* ----------------------------------------------------------------------- describe */
 
 static int describe_inode(int fd, struct shift_target *target, uint64_t *ret_dev)
 {
@@ -112,8 +111,7 @@ int shift_target_describe(int source_fd, int fd, struct shift_target *ret_target
 	return 0;
 }
 
-/* ------------------------------------------------------------------------------ open
- */
+/* --------------------------------------------------------------------------- open */
 
 static bool is_target(int fd, const struct shift_target *want)
 {
@@ -136,7 +134,7 @@ int shift_open_beneath(int source_fd, const char *path, int flags)
 	/* With O_PATH nothing is opened that could block, and openat2(2) is strict. */
 	const int harmless = flags & O_PATH ? 0 : O_NONBLOCK | O_NOCTTY;
 	const struct open_how how = {
-		.flags = (uint64_t)(flags | harmless | O_NOFOLLOW | O_CLOEXEC),
+		.flags = (unsigned)(flags | harmless | O_NOFOLLOW | O_CLOEXEC),
 		.resolve =
 			RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
 	};

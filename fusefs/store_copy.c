@@ -44,7 +44,7 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* ------------------------------------------------------------------------ segments */
+/* ----------------------------------------------------------------------- segments */
 
 /* A run of a range that is all data or all hole; positions count from its start. */
 struct segment {
@@ -107,7 +107,7 @@ uint64_t store_copy_data_bytes(const struct store_io *io, struct store_place pla
 	return min_u64(found, limit);
 }
 
-/* --------------------------------------------------------------------------- pieces */
+/* ------------------------------------------------------------------------- pieces */
 
 static int read_all(const struct store_io *io, struct store_place place, void *buf,
 		    uint64_t len)
@@ -237,7 +237,7 @@ int store_copy_and_sum(struct store_copy *copy, struct store_place from,
 	return err;
 }
 
-/* ------------------------------------------------------------------------- reflinks */
+/* ----------------------------------------------------------------------- reflinks */
 
 /* "Not these files": another file system, no such call, a file that must not share
  * blocks (no copy on write, swap, in line), blocks larger than our alignment. */
@@ -283,7 +283,7 @@ int store_copy_range(struct store_copy *copy, struct store_place from,
 	return walk_range(&(struct walk){.copy = copy, .from = from, .to = &to}, len);
 }
 
-/* ---------------------------------------------------------------------------- holes */
+/* -------------------------------------------------------------------------- holes */
 
 int store_copy_write_zeros(struct store_copy *copy, struct store_place place,
 			   uint64_t len)

@@ -62,7 +62,7 @@ static struct store_abilities abilities(const struct store_range_ctx *ctx, int f
 	return can;
 }
 
-/* ------------------------------------------------------------------- with a journal */
+/* ----------------------------------------------------------------- with a journal */
 
 static void tell(const struct store_range_ctx *ctx, const struct store_event *event)
 {
@@ -162,8 +162,7 @@ static int shift(const struct store_range_ctx *ctx, int fd,
 	return outcome == SHIFT_IS_BETWEEN ? STORE_BETWEEN : err;
 }
 
-/* ------------------------------------------------------------------------ operations
- */
+/* --------------------------------------------------------------------- operations */
 
 static int native_or_shift(const struct store_range_ctx *ctx, int fd,
 			   struct shift_geometry geometry)

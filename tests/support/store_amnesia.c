@@ -92,8 +92,7 @@ void store_amnesia_reset(void)
 	count = 0;
 }
 
-/* --------------------------------------------------------------------------- the cut
- */
+/* ------------------------------------------------------------------------ the cut */
 
 static void cut_file(struct file *file, unsigned *seed, unsigned keep_256)
 {
@@ -136,7 +135,7 @@ static void bring_back(const struct file *file)
 	(void)mkdir(dir, 0700);
 	fd = open(file->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(pwrite(fd, image.bytes, image.size, 0), image.size);
+	ck_assert_int_eq(pwrite(fd, image.bytes, image.size, 0), (ssize_t)image.size);
 	free(image.bytes);
 	close(fd);
 }
@@ -162,8 +161,7 @@ void store_amnesia_cut(unsigned seed, unsigned keep_256)
 	}
 }
 
-/* ------------------------------------------------------------------------- the calls
- */
+/* ---------------------------------------------------------------------- the calls */
 
 static ssize_t amnesia_pwrite(int fd, const void *buf, size_t len, uint64_t offset)
 {

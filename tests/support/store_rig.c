@@ -46,7 +46,7 @@ const struct shift_geometry rig_geometries[] = {
 	{0},
 };
 
-/* --------------------------------------------------------------------- file systems */
+/* ------------------------------------------------------------------- file systems */
 
 static bool run(const char *format, const char *a, const char *b)
 {
@@ -132,7 +132,7 @@ void rig_small_windows(struct rig *rig)
 	rig->ctx.stage_below_bytes = RIG_STAGE_BELOW;
 }
 
-/* --------------------------------------------------------------------------- events */
+/* ------------------------------------------------------------------------- events */
 
 void rig_note(void *arg, const struct store_event *event)
 {
@@ -187,7 +187,7 @@ void rig_journal_path(const struct rig *rig, char path[static 256])
 	ck_assert_int_eq(found, 1);
 }
 
-/* -------------------------------------------------------------------------- content */
+/* ------------------------------------------------------------------------ content */
 
 static bool is_hole(uint64_t page, unsigned seed, bool sparse)
 {
@@ -267,7 +267,8 @@ int rig_write(const struct rig *rig, const char *name, const struct content *con
 
 		if (content->bytes[at] == 0)
 			continue; /* a hole: see content_make() */
-		ck_assert_int_eq(pwrite(fd, content->bytes + at, n, (off_t)at), n);
+		ck_assert_int_eq(pwrite(fd, content->bytes + at, n, (off_t)at),
+				 (ssize_t)n);
 	}
 	ck_assert_int_eq(ftruncate(fd, (off_t)content->size), 0);
 	return fd;
