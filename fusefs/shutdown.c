@@ -24,6 +24,9 @@
 #include "store_stat.h"
 #include "worker_pool.h"
 
+/* For the kernel to end the connection of a mount that is gone. */
+#define UNMOUNT_MS 1000
+
 extern char **environ;
 
 static pthread_t watcher;
@@ -117,18 +120,35 @@ static void sync_mount(const struct daemon *daemon)
 		close(fd);
 }
 
+/* Whether the kernel gives our connection up within some time: while it has it, its
+ * number is ours and not another mount's. */
+static bool is_disconnected(const struct daemon *daemon, int timeout_ms)
+{
+	struct pollfd device = {.fd = fuse_session_fd(daemon->session)};
+
+	return poll(&device, 1, timeout_ms) > 0 && device.revents & POLLERR;
+}
+
 static void run_unmount(struct job *job)
 {
 	struct daemon *daemon = unmounting.daemon;
 
 	(void)job;
-	if (unmount(daemon, false) == 0)
-		return;
-	log_msg(LOG_WARNING,
-		"%s is in use: its cached pages are written, then it is taken away",
-		daemon->options.mountpoint);
+	/* The kernel does this when it unmounts; but not if the mount lives on in
+	 * another mount namespace. */
 	sync_mount(daemon);
-	unmount(daemon, true);
+	if (unmount(daemon, false) < 0) {
+		log_msg(LOG_WARNING, "%s is in use: it is taken away all the same",
+			daemon->options.mountpoint);
+		unmount(daemon, true);
+	} else if (is_disconnected(daemon, UNMOUNT_MS)) {
+		return;
+	} else {
+		log_msg(LOG_WARNING,
+			"%s is still mounted in another mount namespace, a container's, "
+			"say: it stops working there",
+			daemon->options.mountpoint);
+	}
 	session_stop(daemon);
 }
 
@@ -165,14 +185,6 @@ int shutdown_watch(struct daemon *daemon)
 	return -status;
 }
 
-/* Whether the kernel still has our connection: if not, its number may be another's. */
-static bool is_connected(const struct daemon *daemon)
-{
-	struct pollfd device = {.fd = fuse_session_fd(daemon->session)};
-
-	return poll(&device, 1, 0) == 0 || !(device.revents & POLLERR);
-}
-
 /* As root would with umount -f, and for users, too, whose file it is. */
 static void cut_connection(const struct daemon *daemon)
 {
@@ -199,6 +211,6 @@ void shutdown_finish(struct daemon *daemon)
 		pthread_join(watcher, NULL);
 		watching = false;
 	}
-	if (is_connected(daemon))
+	if (!is_disconnected(daemon, 0))
 		cut_connection(daemon);
 }

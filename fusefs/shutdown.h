@@ -7,9 +7,9 @@
  *
  * Stores through mappings are in the kernel's cache; only while we serve can it write
  * them. So a signal does not stop the daemon but unmounts it, and the end of the mount
- * ends the daemon. If somebody uses the mount and it cannot be unmounted, everything is
- * written, then the mount is detached and the connection cut: who still uses it gets
- * errors. A second signal cuts at once.
+ * ends the daemon. If somebody uses the mount so that it cannot be unmounted, or if it
+ * is mounted in another mount namespace, too, everything is written, and the connection
+ * is cut: who still uses it gets errors. A second signal cuts at once.
  */
 
 #include "daemon.h"
