@@ -279,6 +279,17 @@ size_t gate_rescue(struct invalidate_gate *gate, struct cl_range range,
 	return rescued;
 }
 
+bool gate_fill_parked(struct invalidate_gate *gate, struct cl_range range)
+{
+	bool parked = false;
+
+	cl_mutex_lock(&gate->lock);
+	for (struct cl_gate_entry *e = gate->parked.first; e && !parked; e = e->next)
+		parked = e->kind == CL_GATE_FILL && cl_range_overlaps(e->range, range);
+	cl_mutex_unlock(&gate->lock);
+	return parked;
+}
+
 void gate_strike(struct invalidate_gate *gate, struct cl_range range)
 {
 	uint64_t start, end;

@@ -38,6 +38,9 @@ bool gate_next_resident(struct invalidate_gate *gate, struct cl_range range,
 size_t gate_rescue(struct invalidate_gate *gate, struct cl_range range,
 		   uint64_t since_ns, uint64_t until_ns);
 
+/** Whether a FILL that touches the range (bytes) is parked. */
+bool gate_fill_parked(struct invalidate_gate *gate, struct cl_range range);
+
 uint64_t gate_now_ns(void);
 
 void gate_init(struct invalidate_gate *gate);

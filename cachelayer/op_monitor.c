@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "mapping_internal.h"
+#include "test_point.h"
 
 #define DEFAULT_SLOW_MS 1000u
 #define WATCH_NS	((uint64_t)100 * 1000 * 1000)
@@ -188,7 +189,8 @@ static void *monitor_main(void *arg)
 		const uint64_t now_ns = gate_now_ns();
 
 		watchdog_round(cache, now_ns);
-		rescue_round(mon, now_ns);
+		if (!CL_BROKEN(rescue))
+			rescue_round(mon, now_ns);
 		if (any_closed(mon)) {
 			doze(mon, RESCUE_AFTER_NS);
 			continue;

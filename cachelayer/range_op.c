@@ -11,6 +11,7 @@
 #include "mapping_internal.h"
 #include "op_monitor.h"
 #include "rekey.h"
+#include "test_point.h"
 
 /*
  * The chase asks for a window of pages at a time. READs that arrive for the window
@@ -39,6 +40,7 @@ struct run {
 	struct cl_gate_entry
 		tail; /* past a new end, until the upper cache knows of it */
 	bool shrunk;
+	uint64_t suspect; /* offset of a page found by verification; UINT64_MAX: none */
 	struct monitored_op monitored;
 	struct cl_range_op_report report;
 };
@@ -127,6 +129,7 @@ static int notify(struct run *r, struct cl_range range, uint64_t *ret_ns)
 	const uint64_t started_ns = gate_now_ns();
 
 	gate_strike(&r->mapping->gate, range);
+	CL_STEP(struck);
 	op_monitor_notify_begin(&r->monitored, range, false);
 	const int ret = r->upper_ops->invalidate(r->upper, range);
 
@@ -146,6 +149,7 @@ static int flush_and_unmap(struct run *r)
 	struct cl_range first;
 	int ret = 0;
 
+	CL_STEP(begun);
 	for (unsigned i = 0; i < r->naffected && ret == 0; i++) {
 		uint64_t ns;
 
@@ -198,6 +202,8 @@ static int chase(struct run *r, uint64_t *window)
 {
 	int notifications;
 
+	if (CL_BROKEN(second_unmap))
+		return 0;
 	op_monitor_phase(&r->monitored, "chase", true);
 	do {
 		notifications = 0;
@@ -210,7 +216,7 @@ static int chase(struct run *r, uint64_t *window)
 		}
 		if (notifications > 0 && ++r->report.rounds > ROUNDS_MAX)
 			return -EBUSY;
-	} while (notifications > 0);
+	} while (notifications > 0 && !CL_BROKEN(gate));
 	return 0;
 }
 
@@ -218,25 +224,31 @@ static bool any_resident(struct run *r)
 {
 	struct cl_range run;
 
+	if (CL_BROKEN(second_unmap) || CL_BROKEN(gate))
+		return false;
 	for (unsigned i = 0; i < r->naffected; i++)
 		if (gate_next_resident(&r->mapping->gate, r->affected[i], 1, &run))
 			return true;
 	return false;
 }
 
-/** With verification: whether the upper cache really has nothing. What it has joins the
- *  resident set again, to be chased. @return 1 if there was something, 0, or an error
+/**
+ * With verification: whether the upper cache really has nothing. What it has joins the
+ * resident set again, to be chased. It may be a folio that has just been allocated for
+ * a READ that is on its way or parked; so only a page that is there again after it was
+ * chased, and that no READ is parked for, was kept against what we said.
+ * @return 1 if there was something, 0, or an error
  */
 static int verify_empty(struct run *r)
 {
 	struct cl_cache *cache = r->mapping->cache;
-	uint64_t offset;
-	int found = 0;
+	struct invalidate_gate *gate = &r->mapping->gate;
 
 	if (!cache->config.verify || !r->upper_ops->find_cached)
 		return 0;
 	op_monitor_phase(&r->monitored, "verify", true);
 	for (unsigned i = 0; i < r->naffected; i++) {
+		uint64_t offset;
 		const int ret =
 			r->upper_ops->find_cached(r->upper, r->affected[i], &offset);
 
@@ -244,13 +256,19 @@ static int verify_empty(struct run *r)
 			return ret;
 		if (ret == 0)
 			continue;
-		gate_mark_resident(&r->mapping->gate,
-				   (struct cl_range){offset, offset + CL_PAGE_SIZE});
-		cache_event(cache, CL_EVENT_STALE_PAGE, r->mapping,
-			    page_index_of(offset), 1, 0);
-		found = 1;
+
+		const struct cl_range page = {offset, offset + CL_PAGE_SIZE};
+
+		if (gate_fill_parked(gate, page))
+			continue;
+		if (offset == r->suspect)
+			cache_event(cache, CL_EVENT_STALE_PAGE, r->mapping,
+				    page_index_of(offset), 1, 0);
+		r->suspect = offset;
+		gate_mark_resident(gate, page);
+		return 1;
 	}
-	return found;
+	return 0;
 }
 
 /** Steps 2 and 3, up to an EXCLUSIVE entry with nothing resident (I2). */
@@ -260,7 +278,10 @@ static int close_and_chase(struct run *r)
 	uint64_t window = WINDOW_MIN_PAGES;
 
 	op_monitor_phase(&r->monitored, "waiting for fills to end", true);
-	cl_gate_enter_wait(mapping, &r->close);
+	CL_STEP(closing);
+	if (!CL_BROKEN(gate))
+		cl_gate_enter_wait(mapping, &r->close);
+	CL_STEP(closed);
 	for (;;) {
 		int ret = chase(r, &window);
 
@@ -290,14 +311,17 @@ static int invalidate(struct run *r, uint64_t max_size, int (*change_store)(void
 	int ret;
 
 	op_monitor_phase(&r->monitored, "changing the store", true);
+	CL_STEP(empty);
 	/* The size may have changed since the caller looked. */
 	ret = cl_range_op_check(r->op, cl_mapping_size(mapping), max_size);
 	if (ret == 0)
 		ret = cl_writeback(mapping, r->span);
 	if (ret == 0)
 		ret = change_store(arg);
+	CL_STEP(changed);
 	if (ret == 0)
 		r->report.pages_moved = rekey(mapping, r->op);
+	CL_STEP(rekeyed);
 	return ret;
 }
 
@@ -317,11 +341,12 @@ static void open_gate(struct run *r, uint64_t size_before)
 		.range = {offset_of_page(page_index_up(size)), CL_RANGE_EOF},
 		.kind = CL_GATE_CLOSE,
 	};
-	r->shrunk = size < size_before;
+	r->shrunk = size < size_before && !CL_BROKEN(adoption);
 	/* Nobody is inside: it is granted at once. */
 	if (r->shrunk)
 		cl_gate_enter_wait(mapping, &r->tail);
-	cl_gate_leave(mapping, &r->close);
+	if (!CL_BROKEN(gate))
+		cl_gate_leave(mapping, &r->close);
 }
 
 static void unmap_again(struct run *r, uint64_t size_before)
@@ -329,13 +354,15 @@ static void unmap_again(struct run *r, uint64_t size_before)
 	const uint64_t size = cl_mapping_size(r->mapping);
 
 	op_monitor_phase(&r->monitored, "size adoption", r->shrunk);
+	CL_STEP(opened);
 	r->upper_ops->forget_attributes(r->upper);
-	if (size != size_before) {
+	if (size != size_before && !CL_BROKEN(adoption)) {
 		op_monitor_notify_begin(&r->monitored, r->tail.range, true);
 		r->report.size_pending =
 			r->upper_ops->adopt_size(r->upper, size) == -EAGAIN;
 		op_monitor_notify_end(&r->monitored);
 	}
+	CL_STEP(adopted);
 	op_monitor_phase(&r->monitored, "done", false);
 	if (r->shrunk)
 		cl_gate_leave(r->mapping, &r->tail);
@@ -390,6 +417,7 @@ int cl_range_op_run(struct cl_mapping *mapping, const struct cl_range_op *op,
 		.op = op,
 		.upper_ops = upper_ops,
 		.upper = upper,
+		.suspect = UINT64_MAX,
 		.monitored = {.mapping = mapping, .op = op},
 	};
 	int ret;

@@ -9,6 +9,7 @@
 #include "cache_setup.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,6 +52,25 @@ int cache_choose_request_size(struct daemon *daemon)
 	return 0;
 }
 
+/* Each is told once; user.foldfs.stats of the mount says whether it still goes on. */
+static void report_slow(struct inode *inode, const struct cl_event *event)
+{
+	char pages[64];
+
+	if (event->npages == UINT64_MAX)
+		snprintf(pages, sizeof(pages), "from page %llu on",
+			 (unsigned long long)event->page);
+	else
+		snprintf(pages, sizeof(pages), "pages %llu to %llu",
+			 (unsigned long long)event->page,
+			 (unsigned long long)(event->page + event->npages - 1));
+	log_inode(LOG_WARNING, inode, "%s, %s, takes %.1f s already; it is at: %s",
+		  event->kind == CL_EVENT_SLOW_OPERATION
+			  ? "a range operation"
+			  : "the kernel's answer to a notification",
+		  pages, (double)event->age_ns / 1e9, event->phase);
+}
+
 static void on_event(void *arg, const struct cl_event *event)
 {
 	struct inode *inode = event->store;
@@ -83,7 +103,15 @@ static void on_event(void *arg, const struct cl_event *event)
 		log_inode(LOG_INFO, inode, "shorter in the store than it was");
 		revalidate_soon(inode);
 		break;
-	default: /* of range operations, which nobody starts yet */
+	case CL_EVENT_STALE_PAGE:
+		log_inode(LOG_ERR, inode,
+			  "the kernel kept page %llu, which it was told to drop; it is "
+			  "told again. Report this, with the kernel's version",
+			  page);
+		break;
+	case CL_EVENT_SLOW_OPERATION:
+	case CL_EVENT_SLOW_NOTIFICATION:
+		report_slow(inode, event);
 		break;
 	}
 }
@@ -98,6 +126,7 @@ int cache_setup(struct daemon *daemon)
 		.verify = options->verify,
 		.writeback = options->writeback,
 		.writeback_age_ms = options->writeback_age_s * 1000,
+		.slow_ms = options->watchdog_s * 1000,
 		.on_event = on_event,
 	};
 	const int status = cl_cache_create(&config, &daemon->cache);

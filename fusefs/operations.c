@@ -11,6 +11,7 @@
 
 #include "ops_attr.h"
 #include "ops_data.h"
+#include "kernel_probe.h"
 #include "ops_dir.h"
 #include "ops_namespace.h"
 #include "ops_xattr.h"
@@ -60,4 +61,5 @@ const struct fuse_lowlevel_ops operations = {
 	.lseek = op_lseek,
 	.fallocate = op_fallocate,
 	.copy_file_range = op_copy_file_range,
+	.retrieve_reply = op_retrieve_reply,
 };

@@ -24,6 +24,7 @@
 #define DEFAULT_CACHE_BYTES	((size_t)256 << 20)
 #define DEFAULT_WRITEBACK_AGE_S 5
 #define WRITEBACK_AGE_S_MAX	3600
+#define WATCHDOG_S_MAX		3600
 #define THREADS_MAX		256
 
 static void complain(const char *name, const char *value, const char *remedy)
@@ -149,6 +150,15 @@ static int set_verify(struct options *options, const char *value)
 	return 0;
 }
 
+static int set_watchdog(struct options *options, const char *value)
+{
+	if (parse_unsigned(value, 1, WATCHDOG_S_MAX, &options->watchdog_s) < 0) {
+		complain("--watchdog", value, "give seconds, 1 to 3600");
+		return -EINVAL;
+	}
+	return 0;
+}
+
 static int set_attr_timeout(struct options *options, const char *value)
 {
 	if (parse_seconds(value, &options->attr_timeout_s) < 0) {
@@ -197,6 +207,7 @@ static const struct option_spec specs[] = {
 	{"threads", required_argument, set_threads},
 	{"log-level", required_argument, set_log_level},
 	{"verify", no_argument, set_verify},
+	{"watchdog", required_argument, set_watchdog},
 	{"attr-timeout", required_argument, set_attr_timeout},
 	{"entry-timeout", required_argument, set_entry_timeout},
 	{"nonempty", no_argument, set_nonempty},
@@ -289,6 +300,7 @@ static void set_defaults(struct options *options)
 	options->threads = cpus > 4 ? (unsigned)(2 * cpus) : 8;
 	if (options->threads > THREADS_MAX)
 		options->threads = THREADS_MAX;
+	options->watchdog_s = 1;
 	options->attr_timeout_s = 1;
 	options->entry_timeout_s = 1;
 	options->log_level = LOG_NOTICE;

@@ -29,6 +29,8 @@ void options_print_help(void)
 	      "                        (default twice the CPUs, at least 8)\n"
 	      "  --verify              check a hash of each cached page whenever it is\n"
 	      "                        used and before it is dropped\n"
+	      "  --watchdog=SECONDS    report a range operation, or the kernel's answer to a\n"
+	      "                        notification, that takes longer (default 1)\n"
 	      "  --attr-timeout=S      let the kernel keep attributes for so many seconds\n"
 	      "  --entry-timeout=S     likewise names (default 1 for both); changes made\n"
 	      "                        in SOURCE show after that, or when a file is opened\n"

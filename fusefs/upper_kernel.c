@@ -5,6 +5,7 @@
 
 #include <errno.h>
 
+#include "kernel_probe.h"
 #include "notifier.h"
 #include "size_adoption.h"
 
@@ -33,8 +34,16 @@ static int adopt_size(void *upper, uint64_t size)
 	return adoption_run(kernel->inode, kernel->pid) == 0 ? 0 : -EAGAIN;
 }
 
+static int find_cached(void *upper, struct cl_range range, uint64_t *ret_offset)
+{
+	const struct upper_kernel *kernel = upper;
+
+	return kernel_probe_find(kernel->inode, range, ret_offset);
+}
+
 const struct cl_upper_ops upper_kernel_ops = {
 	.invalidate = invalidate,
 	.forget_attributes = forget_attributes,
 	.adopt_size = adopt_size,
+	.find_cached = find_cached,
 };
