@@ -37,11 +37,25 @@ static void wait_for_child(pid_t child, int fd)
 							    : EXIT_FAILURE);
 }
 
+/* Whoever started us without standard descriptors must not find our files in their
+ * place. */
+static void open_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int background_start(bool foreground)
 {
 	int fds[2];
 	pid_t child;
 
+	open_standard_descriptors();
 	if (foreground)
 		return 0;
 	if (pipe2(fds, O_CLOEXEC) < 0)

@@ -143,11 +143,13 @@ static int create_open(fuse_req_t req, int dirfd, const char *path, int flags,
 	status = credentials_enter(req, CREDENTIALS_PLAIN);
 	if (status < 0)
 		return status;
-	if (daemon->options.noatime)
-		flags |= O_NOATIME;
 	fd = openat(dirfd, path, flags | O_RDWR | O_CLOEXEC, mode & ~(mode_t)S_IFMT);
 	status = fd < 0 ? fd_pressure_error(daemon, -errno) : fd;
 	credentials_leave(req);
+	/* Not with open(2): where it is refused, the file would have been made all the
+	 * same. */
+	if (fd >= 0 && daemon->options.noatime)
+		fcntl(fd, F_SETFL, O_NOATIME);
 	return status;
 }
 

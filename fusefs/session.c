@@ -45,18 +45,34 @@
 	 FUSE_CAP_HANDLE_KILLPRIV | FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE |     \
 	 FUSE_CAP_SPLICE_MOVE | FUSE_CAP_IOCTL_DIR | FUSE_CAP_POSIX_LOCKS |            \
 	 FUSE_CAP_FLOCK_LOCKS)
+/* Since libfuse 3.18: queues of its own for each CPU, beside the threads that we were
+ * told to have. */
+#ifdef FUSE_CAP_OVER_IO_URING
+#define UNWANTED_QUEUES FUSE_CAP_OVER_IO_URING
+#else
+#define UNWANTED_QUEUES 0
+#endif
 
 void session_init(void *userdata, struct fuse_conn_info *conn)
 {
 	struct daemon *daemon = userdata;
 
 	conn->want |= conn->capable & WANTED;
-	conn->want &= ~(unsigned)UNWANTED;
+	conn->want &= ~(unsigned)(UNWANTED | UNWANTED_QUEUES);
 	conn->max_background = MAX_BACKGROUND;
 	conn->max_write = (unsigned)daemon->max_request_bytes;
 	conn->max_read = (unsigned)daemon->max_request_bytes;
 	conn->time_gran = 1;
 	background_ready(daemon->options.log_level);
+}
+
+/* The thread that session_run() keeps, and a signal that wakes it up. */
+static pthread_t serving_thread;
+static _Atomic bool has_stopped;
+
+static void wake_up(int signal)
+{
+	(void)signal;
 }
 
 /* ------------------------------------------------------------------- mounting */
@@ -122,9 +138,12 @@ int session_create(struct daemon *daemon)
 int session_mount(struct daemon *daemon)
 {
 	const char *mountpoint = daemon->options.mountpoint;
+	const struct sigaction action = {.sa_handler = wake_up};
 	struct inode_key key;
 	int status;
 
+	serving_thread = pthread_self();
+	sigaction(SIGUSR1, &action, NULL);
 	if (fuse_session_mount(daemon->session, mountpoint) < 0) {
 		log_msg(LOG_ERR, "cannot mount on %s", mountpoint);
 		return -EIO;
@@ -148,31 +167,27 @@ void session_free(struct daemon *daemon)
 
 /* -------------------------------------------------------------------- serving */
 
-static pthread_t serving_thread;
-static _Atomic bool has_stopped;
-
-static void wake_up(int signal)
+static int serve(struct daemon *daemon)
 {
-	(void)signal;
-}
-
-int session_run(struct daemon *daemon)
-{
-	struct sigaction action = {.sa_handler = wake_up};
 	struct fuse_loop_config *config = fuse_loop_cfg_create();
 	int status;
 
 	if (!config)
 		return -ENOMEM;
-	sigaction(SIGUSR1, &action, NULL);
-	serving_thread = pthread_self();
 	/* A queue of its own for each thread: they do not fight for one lock. */
 	fuse_loop_cfg_set_clone_fd(config, 1);
 	fuse_loop_cfg_set_max_threads(config, daemon->options.threads);
 	status = fuse_session_loop_mt(daemon->session, config);
-	atomic_store(&has_stopped, true);
 	fuse_loop_cfg_destroy(config);
 	return status > 0 ? -status : status;
+}
+
+int session_run(struct daemon *daemon)
+{
+	const int status = serve(daemon);
+
+	atomic_store(&has_stopped, true);
+	return status;
 }
 
 void session_stop(struct daemon *daemon)

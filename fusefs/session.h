@@ -15,7 +15,8 @@ int session_create(struct daemon *daemon);
 /** Unmount, if still mounted, and free. A session that was never made is fine. */
 void session_free(struct daemon *daemon);
 
-/** Mount. From then on requests may be waiting. What is wrong is logged.
+/** Mount. From then on requests may be waiting. On the thread that will call
+ *  session_run(). What is wrong is logged.
  *  @return 0 or a negative errno */
 int session_mount(struct daemon *daemon);
 
