@@ -68,6 +68,11 @@ void cl_mapping_free(struct cl_mapping *mapping)
 	free(mapping);
 }
 
+struct cl_cache *cl_mapping_cache(const struct cl_mapping *mapping)
+{
+	return mapping->cache;
+}
+
 uint64_t cl_mapping_size(const struct cl_mapping *mapping)
 {
 	return atomic_load(&mapping->size);

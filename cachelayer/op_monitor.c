@@ -118,9 +118,9 @@ static struct cl_event event_of(const struct monitored_op *m, enum cl_event_kind
 	};
 }
 
-/** @return whether *ret_event is something to tell */
-static bool next_event(struct op_monitor *mon, uint64_t slow_ns, uint64_t now_ns,
-		       struct cl_event *ret_event)
+/** @return the operation of which *ret_event is to be told, or NULL */
+static struct monitored_op *next_event(struct op_monitor *mon, uint64_t slow_ns,
+				       uint64_t now_ns, struct cl_event *ret_event)
 {
 	struct monitored_op *m;
 
@@ -134,16 +134,16 @@ static bool next_event(struct op_monitor *mon, uint64_t slow_ns, uint64_t now_ns
 			*ret_event =
 				event_of(m, CL_EVENT_SLOW_NOTIFICATION, m->notified,
 					 now_ns - m->notify_started_ns);
-			return true;
+			return m;
 		}
 		if (!m->told_slow_op && age_ns >= slow_ns) {
 			m->told_slow_op = true;
 			*ret_event =
 				event_of(m, CL_EVENT_SLOW_OPERATION, m->range, age_ns);
-			return true;
+			return m;
 		}
 	}
-	return false;
+	return NULL;
 }
 
 static void watchdog_round(struct cl_cache *cache, uint64_t now_ns)
@@ -151,12 +151,17 @@ static void watchdog_round(struct cl_cache *cache, uint64_t now_ns)
 	struct op_monitor *mon = &cache->monitor;
 	const unsigned slow_ms =
 		cache->config.slow_ms ? cache->config.slow_ms : DEFAULT_SLOW_MS;
+	struct monitored_op *m;
 	struct cl_event event;
 
-	while (next_event(mon, (uint64_t)slow_ms * 1000000u, now_ns, &event)) {
+	while ((m = next_event(mon, (uint64_t)slow_ms * 1000000u, now_ns, &event))) {
+		/* The operation, and with it its file, stays until that is told. */
+		m->in_use = true;
 		cl_mutex_unlock(&mon->lock);
 		cache_event_send(cache, &event);
 		cl_mutex_lock(&mon->lock);
+		m->in_use = false;
+		pthread_cond_broadcast(&mon->changed);
 	}
 }
 
@@ -285,6 +290,8 @@ void op_monitor_end(struct monitored_op *m)
 	struct op_monitor *mon = &m->mapping->cache->monitor;
 
 	cl_mutex_lock(&mon->lock);
+	while (m->in_use)
+		pthread_cond_wait(&mon->changed, &mon->lock.mutex);
 	cds_list_del(&m->link);
 	m->mapping->op_running = false;
 	pthread_cond_broadcast(&mon->changed);

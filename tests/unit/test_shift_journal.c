@@ -546,5 +546,6 @@ int main(void)
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
+	rig_sweep();
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

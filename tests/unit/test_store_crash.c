@@ -138,7 +138,7 @@ static void kill_on(const char *store, unsigned avoid, unsigned every)
 	rig_small_windows(&rig);
 	rig.ctx.avoid = avoid;
 	memset(shared, 0, sizeof(*shared));
-	for (unsigned i = 0; rig_geometries[i].len; i++)
+	for (unsigned i = 0; i < RIG_GEOMETRIES; i++)
 		if (i % every == 0)
 			kill_everywhere(&rig_geometries[i], i % 2);
 	assert_all_points_were_met();
@@ -252,5 +252,6 @@ int main(void)
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
+	rig_sweep();
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

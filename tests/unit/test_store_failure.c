@@ -124,7 +124,7 @@ static void fail_on(const char *store, unsigned every)
 	rig.ctx.io = &store_fault_io;
 	/* Probed before anything fails. */
 	fail_everywhere(&rig_geometries[0], STORE_FAULT_CALLS - 1, -EIO);
-	for (unsigned i = 0; rig_geometries[i].len; i += every)
+	for (unsigned i = 0; i < RIG_GEOMETRIES; i += every)
 		for (int call = 0; call < STORE_FAULT_CALLS; call++)
 			fail_everywhere(&rig_geometries[i], (enum store_fault_call)call,
 					i % 2 ? -EIO : -ENOSPC);
@@ -359,5 +359,6 @@ int main(void)
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
+	rig_sweep();
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

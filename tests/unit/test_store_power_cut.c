@@ -124,7 +124,7 @@ static void cut_on(const char *store, unsigned avoid, unsigned every, unsigned d
 	rig_small_windows(&rig);
 	rig.ctx.avoid = avoid;
 	rig.ctx.io = &store_amnesia_io;
-	for (unsigned i = 0; rig_geometries[i].len; i += every)
+	for (unsigned i = 0; i < RIG_GEOMETRIES; i += every)
 		cut_everywhere(&rig_geometries[i], i % 2, draws);
 	rig_close(&rig);
 }
@@ -159,5 +159,6 @@ int main(void)
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
+	rig_sweep();
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

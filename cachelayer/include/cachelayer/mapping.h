@@ -34,6 +34,9 @@ int cl_mapping_create(struct cl_cache *cache, const struct cl_store_ops *ops,
  */
 void cl_mapping_free(struct cl_mapping *mapping);
 
+/** The cache it was made in. */
+struct cl_cache *cl_mapping_cache(const struct cl_mapping *mapping);
+
 /** The size of the file as the cache knows it, bytes. */
 uint64_t cl_mapping_size(const struct cl_mapping *mapping);
 
