@@ -115,8 +115,22 @@ static int serve(struct daemon *daemon)
 	return status;
 }
 
+/* No request comes any more; but jobs of each pool submit to the others. */
+static void drain_pools(struct daemon *daemon)
+{
+	uint64_t before, after = 0;
+
+	do {
+		before = after;
+		after = worker_pool_drain(daemon->notifications) +
+			worker_pool_drain(daemon->own_calls) +
+			worker_pool_drain(daemon->continuations);
+	} while (after != before);
+}
+
 static void tear_down(struct daemon *daemon)
 {
+	drain_pools(daemon);
 	worker_pool_free(daemon->notifications);
 	worker_pool_free(daemon->own_calls);
 	worker_pool_free(daemon->continuations);

@@ -29,11 +29,13 @@ struct worker_pool {
 	unsigned max_threads;
 
 	pthread_mutex_t lock;
-	pthread_cond_t work; /* a job has come, or the pool is ending */
-	pthread_cond_t gone; /* the last thread is about to end */
+	pthread_cond_t work;  /* a job has come, or the pool is ending */
+	pthread_cond_t quiet; /* nothing is queued and nothing runs */
+	pthread_cond_t gone;  /* the last thread is about to end */
 	/* Guarded by lock. */
 	struct job *first, **last;
-	unsigned waiting; /* jobs in the queue */
+	uint64_t submitted; /* jobs, ever */
+	unsigned waiting;   /* jobs in the queue */
 	unsigned threads;
 	unsigned idle; /* of those, waiting for work */
 	bool ending;
@@ -57,6 +59,8 @@ static struct job *take_job(struct worker_pool *pool)
 		if (pool->ending || (error == ETIMEDOUT && pool->threads > 1))
 			return NULL;
 		pool->idle++;
+		if (pool->idle == pool->threads)
+			pthread_cond_broadcast(&pool->quiet);
 		if (pool->threads > 1)
 			error = pthread_cond_timedwait(&pool->work, &pool->lock,
 						       &deadline);
@@ -134,6 +138,7 @@ int worker_pool_create(const char *name, unsigned max_threads,
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&pool->work, &attr);
+	pthread_cond_init(&pool->quiet, &attr);
 	pthread_cond_init(&pool->gone, &attr);
 	pthread_condattr_destroy(&attr);
 
@@ -155,6 +160,7 @@ void worker_pool_submit(struct worker_pool *pool, struct job *job)
 	*pool->last = job;
 	pool->last = &job->next;
 	pool->waiting++;
+	pool->submitted++;
 	/* If no thread can be had, the job waits for one of those that there are: at
 	 * least one never ends. */
 	if (pool->waiting > pool->idle && pool->threads < pool->max_threads)
@@ -166,6 +172,20 @@ void worker_pool_submit(struct worker_pool *pool, struct job *job)
 bool worker_pool_is_mine(const struct worker_pool *pool)
 {
 	return current_pool == pool;
+}
+
+uint64_t worker_pool_drain(struct worker_pool *pool)
+{
+	uint64_t submitted;
+
+	if (!pool)
+		return 0;
+	pthread_mutex_lock(&pool->lock);
+	while (pool->waiting > 0 || pool->idle < pool->threads)
+		pthread_cond_wait(&pool->quiet, &pool->lock);
+	submitted = pool->submitted;
+	pthread_mutex_unlock(&pool->lock);
+	return submitted;
 }
 
 void worker_pool_free(struct worker_pool *pool)
@@ -181,6 +201,7 @@ void worker_pool_free(struct worker_pool *pool)
 	if (pool->have_ended)
 		pthread_join(pool->ended, NULL);
 	pthread_cond_destroy(&pool->gone);
+	pthread_cond_destroy(&pool->quiet);
 	pthread_cond_destroy(&pool->work);
 	pthread_mutex_destroy(&pool->lock);
 	free(pool);

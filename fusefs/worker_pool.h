@@ -9,6 +9,7 @@
  */
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct worker_pool;
 
@@ -30,6 +31,13 @@ void worker_pool_submit(struct worker_pool *pool, struct job *job);
 
 /** Whether the calling thread is one of the pool's. For assertions. */
 bool worker_pool_is_mine(const struct worker_pool *pool);
+
+/**
+ * Wait until nothing is queued and nothing runs. NULL is fine.
+ * @return how many jobs have been submitted so far: if it is the same for all pools,
+ *         one round of waiting later, whose jobs submit to each other, all are done
+ */
+uint64_t worker_pool_drain(struct worker_pool *pool);
 
 /** Run what is queued, end the threads, free. NULL is fine. Nobody may submit any more,
  *  jobs that are running excepted. */
