@@ -58,6 +58,14 @@ prepare_machine() {
 	mountpoint -q $FUSECTL || mount -t fusectl fusectl $FUSECTL 2>/dev/null || true
 }
 
+# In a mount namespace of our own: let go of its copies of other people's mounts, which
+# their daemons would outlive until we end.
+forget_other_mounts() {
+	awk '/ - fuse\.foldfs / { print $5 }' /proc/self/mountinfo | while read -r mnt; do
+		umount -l "$(printf '%b' "$mnt")"
+	done
+}
+
 make_workdir() {
 	prepare_machine
 	WORK=$(mktemp -d "${TMPDIR:-/tmp}/foldfs-test.XXXXXX") || die "no working directory"
@@ -139,8 +147,10 @@ make_store() {
 # The device number's minor half is the connection's number. From mountinfo: a stat
 # of the mount point would hang with the mount.
 find_connection() {
-	awk -v mnt="$MNT" '$5 == mnt { split($3, dev, ":"); n = dev[2] } END { print n }' \
-		/proc/self/mountinfo
+	awk -v mnt="$MNT" '
+		{ path = $5; gsub(/\\040/, " ", path) }
+		path == mnt { split($3, dev, ":"); n = dev[2] }
+		END { print n }' /proc/self/mountinfo
 }
 
 # mount_foldfs [OPTION]...: serve STORE on MNT. Returns 1 if the daemon ends instead;
