@@ -90,7 +90,9 @@ static void run(struct parked_request *parked)
 static bool zeroes_within(const struct inode *inode, int mode, uint64_t offset,
 			  uint64_t len)
 {
-	if (!(mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)))
+	/* The protocol reads the file; if we may only write it, nothing is cached. */
+	if (!(mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) ||
+	    inode->store_fd < 0)
 		return false;
 	return mode & FALLOC_FL_KEEP_SIZE ||
 	       offset + len <= cl_mapping_size(inode->mapping);

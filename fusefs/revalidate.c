@@ -18,6 +18,7 @@
 #include <stdlib.h>
 
 #include "change_guard.h"
+#include "log.h"
 #include "notifier.h"
 #include "open_file.h"
 #include "size_adoption.h"
@@ -102,6 +103,10 @@ static void do_round(struct revalidation *r)
 	if (in_use)
 		store_put(inode);
 
+	log_inode(LOG_DEBUG, inode,
+		  "changed behind the mount: size %llu was %llu, %zu ranges differ",
+		  (unsigned long long)r->new_size, (unsigned long long)r->old_size,
+		  r->nranges);
 	for (size_t i = 0; i < r->nranges; i++)
 		notifier_invalidate(inode, r->ranges[i]);
 	notifier_forget_attributes(inode);
