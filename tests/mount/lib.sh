@@ -182,7 +182,7 @@ mount_foldfs() {
 # End the mount as a user would, and see the daemon go. Returns 1, and says why, unless
 # all of that was clean.
 unmount_foldfs() {
-	local tries status
+	local tries status holders
 	[ -n "$CONNECTION" ] || return 0
 	for ((tries = 0; tries < 40; tries++)); do
 		unmount_once && break
@@ -193,6 +193,11 @@ unmount_foldfs() {
 		who_uses_mount
 		abort_connection
 		return 1
+	fi
+	if holders=$(held_elsewhere); then
+		# Not by us, and not for us to judge: a new mount namespace copies all mounts.
+		note "$MNT is also in: $holders; foldfs is told to end"
+		kill -TERM "$DAEMON"
 	fi
 	CONNECTION=''
 	wait_for_daemon 30 || return 1
@@ -209,6 +214,17 @@ unmount_once() {
 	else
 		as_user fusermount3 -u "$MNT" 2>"$WORK/unmount.log"
 	fi
+}
+
+# Processes in whose mount namespaces our mount is still to be seen. A moment is given to
+# those that only set theirs up.
+held_elsewhere() {
+	local tries
+	for ((tries = 0; tries < 20; tries++)); do
+		grep -lqsE "^[0-9]+ [0-9]+ 0:$CONNECTION " /proc/[0-9]*/mountinfo || return 1
+		sleep 0.1
+	done
+	grep -lsE "^[0-9]+ [0-9]+ 0:$CONNECTION " /proc/[0-9]*/mountinfo | tr '\n' ' '
 }
 
 # wait_for_daemon SECONDS
