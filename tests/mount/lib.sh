@@ -217,14 +217,15 @@ unmount_once() {
 }
 
 # Processes in whose mount namespaces our mount is still to be seen. A moment is given to
-# those that only set theirs up.
+# those that only set theirs up. By its place as well: the next mount on the machine may
+# already have its number.
 held_elsewhere() {
-	local tries
+	local tries ours="^[0-9]+ [0-9]+ 0:$CONNECTION [^ ]+ [^ ]*/${WORK##*/}/mnt "
 	for ((tries = 0; tries < 20; tries++)); do
-		grep -lqsE "^[0-9]+ [0-9]+ 0:$CONNECTION " /proc/[0-9]*/mountinfo || return 1
+		grep -lqsE "$ours" /proc/[0-9]*/mountinfo || return 1
 		sleep 0.1
 	done
-	grep -lsE "^[0-9]+ [0-9]+ 0:$CONNECTION " /proc/[0-9]*/mountinfo | tr '\n' ' '
+	grep -lsE "$ours" /proc/[0-9]*/mountinfo | tr '\n' ' '
 }
 
 # wait_for_daemon SECONDS
