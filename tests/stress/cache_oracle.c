@@ -35,9 +35,9 @@
 #include "threads.h"
 
 #define THREADS	    6
-#define FILES	    6
+#define FILES	    8
 #define CACHE_PAGES 256
-#define FILE_PAGES  128 /* at most */
+#define FILE_PAGES  64 /* at most */
 #define MAX_REQUEST ((size_t)64 << 10)
 #define WORD	    sizeof(uint64_t)
 #define FILE_WORDS  (FILE_PAGES * CL_PAGE_SIZE / WORD)

@@ -261,7 +261,7 @@ Suite *suite_with(const char *name, TCase **ret_tcase)
 	Suite *suite = suite_create(name);
 
 	*ret_tcase = tcase_create(name);
-	tcase_set_timeout(*ret_tcase, 120);
+	tcase_set_timeout(*ret_tcase, 600);
 	suite_add_tcase(suite, *ret_tcase);
 	return suite;
 }
