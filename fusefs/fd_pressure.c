@@ -17,6 +17,7 @@
 
 #include "inode_table.h"
 #include "log.h"
+#include "submounts.h"
 #include "worker_pool.h"
 
 /* Root may go beyond its hard limit, up to fs.nr_open; more than this would only be
@@ -28,6 +29,7 @@
 #define SLOWEST_US	   4000
 /* At once; then we look how many that has freed. */
 #define BATCH		   4096
+#define DIRECTORY_BATCH	   64
 /*
  * Names of one directory go one at a time, and each waits its turn with the lookups
  * that are made there. With several waiting at once there are more turns for us.
@@ -161,6 +163,49 @@ static void batch_run(struct batch *batch)
 	batch_put(batch);
 }
 
+/* The best of one kind, but none that something is mounted on or below. */
+static size_t choose(struct daemon *daemon, const struct submounts *submounts,
+		     bool directories, fuse_ino_t *nodeids, size_t max)
+{
+	const size_t found =
+		inode_table_idle(daemon->inodes, directories, nodeids, max);
+	size_t n = 0;
+
+	for (size_t i = 0; i < found; i++)
+		if (!submounts_include(submounts, nodeids[i]))
+			nodeids[n++] = nodeids[i];
+	return n;
+}
+
+/*
+ * Directories only if nothing else is left: all below them is forgotten, too, and
+ * whoever has one as his working directory cannot learn its name from the kernel before
+ * somebody looks it up again.
+ */
+static struct batch *batch_create(struct daemon *daemon, size_t excess)
+{
+	struct batch *batch = calloc(1, sizeof(*batch));
+	struct submounts submounts;
+
+	if (!batch || submounts_find(daemon, &submounts) < 0) {
+		free(batch);
+		return NULL;
+	}
+	batch->daemon = daemon;
+	batch->count = choose(daemon, &submounts, false, batch->nodeids,
+			      excess < BATCH ? excess : BATCH);
+	if (batch->count == 0)
+		batch->count =
+			choose(daemon, &submounts, true, batch->nodeids,
+			       excess < DIRECTORY_BATCH ? excess : DIRECTORY_BATCH);
+	submounts_fini(&submounts);
+	if (batch->count == 0) {
+		free(batch);
+		return NULL;
+	}
+	return batch;
+}
+
 /* Longest unused first, until we are below the low mark or nothing is left to ask for.
  * What the kernel cannot forget, because somebody watches it, say, is not asked for
  * again before it has been looked up again. */
@@ -171,17 +216,9 @@ static void relieve(struct daemon *daemon, int limit)
 	int excess;
 
 	while ((excess = descriptors_in_use(daemon) - low) > 0) {
-		batch = calloc(1, sizeof(*batch));
+		batch = batch_create(daemon, (size_t)excess);
 		if (!batch)
 			return;
-		batch->daemon = daemon;
-		batch->count =
-			inode_table_idle(daemon->inodes, batch->nodeids,
-					 excess < BATCH ? (size_t)excess : BATCH);
-		if (batch->count == 0) {
-			free(batch);
-			return;
-		}
 		batch_run(batch);
 		usleep(SETTLE_US);
 	}

@@ -28,33 +28,35 @@ static int by_last_used(const void *a, const void *b)
 	return (x->last_used > y->last_used) - (x->last_used < y->last_used);
 }
 
-/* Directories are left alone: they may be somebody's working directory, and what is
- * below them would be forgotten with them. */
 static bool is_idle(const struct inode *inode)
 {
-	return !S_ISDIR(inode->type) && inode->name &&
+	return inode->name && atomic_load(&inode->open_dirs) == 0 &&
 	       atomic_load(&inode->store_fd) < 0 &&
 	       atomic_load(&inode->store_write_fd) < 0;
 }
 
 /* Required: lock. */
-static size_t collect_idle(struct inode_table *table, struct idle *idle)
+static size_t collect_idle(struct inode_table *table, bool directories,
+			   struct idle *idle)
 {
 	struct inode *inode;
 	size_t n = 0;
 
-	for (size_t i = 0; i < table->bucket_count; i++)
-		cds_hlist_for_each_entry_2(inode, &table->buckets[i],
-					   node) if (is_idle(inode)) idle[n++] =
-			(struct idle){
-				.last_used = atomic_load_explicit(&inode->last_used,
-								  memory_order_relaxed),
-				.nodeid = inode->nodeid,
-			};
+	for (size_t i = 0; i < table->bucket_count; i++) {
+		cds_hlist_for_each_entry_2(inode, &table->buckets[i], node)
+		{
+			if (S_ISDIR(inode->type) != directories || !is_idle(inode))
+				continue;
+			idle[n].last_used = atomic_load_explicit(&inode->last_used,
+								 memory_order_relaxed);
+			idle[n++].nodeid = inode->nodeid;
+		}
+	}
 	return n;
 }
 
-size_t inode_table_idle(struct inode_table *table, fuse_ino_t *nodeids, size_t max)
+size_t inode_table_idle(struct inode_table *table, bool directories,
+			fuse_ino_t *nodeids, size_t max)
 {
 	struct idle *idle;
 	size_t n = 0;
@@ -62,7 +64,7 @@ size_t inode_table_idle(struct inode_table *table, fuse_ino_t *nodeids, size_t m
 	pthread_mutex_lock(&table->lock);
 	idle = calloc(table->inode_count, sizeof(*idle));
 	if (idle)
-		n = collect_idle(table, idle);
+		n = collect_idle(table, directories, idle);
 	pthread_mutex_unlock(&table->lock);
 	if (!idle)
 		return 0;

@@ -49,6 +49,7 @@ struct inode {
 	_Atomic mode_t
 		mode; /* as last seen: tells whether a write must clear set-id bits */
 	_Atomic uint64_t last_used; /* coarse clock: for giving descriptors back */
+	_Atomic unsigned open_dirs; /* directories: how often it is open on the mount */
 	_Atomic bool unlinked;	    /* the last name has gone, as far as we know */
 	_Atomic unsigned executing; /* open files that are being executed */
 	_Atomic bool torn;	    /* a range operation broke off half way */
@@ -147,12 +148,14 @@ struct inode *inode_table_find_key(struct daemon *daemon, const struct inode_key
 void inode_table_rename(struct inode *inode, fuse_ino_t parent, const char *name);
 
 /**
- * The inodes that the kernel could best forget: no directories, not open, and not asked
- * for since they were last looked up; longest unused first.
- * @param nodeids  room for max
+ * The inodes that the kernel could best forget: not open, and not asked for since they
+ * were last looked up; longest unused first.
+ * @param directories  give those, and not everything else
+ * @param nodeids      room for max
  * @return how many were found; 0 also when out of memory
  */
-size_t inode_table_idle(struct inode_table *table, fuse_ino_t *nodeids, size_t max);
+size_t inode_table_idle(struct inode_table *table, bool directories,
+			fuse_ino_t *nodeids, size_t max);
 
 /**
  * Take away the name by which the kernel knows an idle inode, to ask for it to be

@@ -68,6 +68,14 @@ static int open_store_dir(struct inode *inode)
 	return fd < 0 ? -errno : fd;
 }
 
+static void close_dir(struct open_dir *dir)
+{
+	atomic_fetch_sub(&dir->inode->open_dirs, 1);
+	close(dir->fd);
+	pthread_mutex_destroy(&dir->lock);
+	free(dir);
+}
+
 void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct daemon *daemon = daemon_of(req);
@@ -88,12 +96,10 @@ void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	pthread_mutex_init(&dir->lock, NULL);
 	dir->offset = 0;
 	dir->next = dir->end = 0;
+	atomic_fetch_add(&dir->inode->open_dirs, 1);
 	fi->fh = (uintptr_t)dir;
-	if (fuse_reply_open(req, fi) < 0) {
-		close(dir->fd);
-		pthread_mutex_destroy(&dir->lock);
-		free(dir);
-	}
+	if (fuse_reply_open(req, fi) < 0)
+		close_dir(dir);
 }
 
 void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -101,9 +107,7 @@ void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct open_dir *dir = open_dir_of(fi);
 
 	(void)ino;
-	close(dir->fd);
-	pthread_mutex_destroy(&dir->lock);
-	free(dir);
+	close_dir(dir);
 	reply_status(req, 0);
 }
 
