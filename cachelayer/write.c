@@ -138,13 +138,22 @@ static void drop_clean(struct writer *w)
 			page_clear(w->pages[i], PAGE_UPTODATE);
 }
 
+/** Whether the store refused for want of room: then what it had, it still has. */
+static bool is_full(int error)
+{
+	return error == -ENOSPC || error == -EDQUOT || error == -EFBIG;
+}
+
 static ssize_t write_through(struct writer *w)
 {
 	struct iovec iov = {(void *)(uintptr_t)w->buf, w->len};
 	int error;
 	const size_t done = store_write(w->mapping, &iov, 1, w->offset, &error);
 
-	if (error)
+	/* The writer hears of it at once. Where nothing is known of the bytes any more,
+	 * so do all who have the file open; that the store is full concerns only him.
+	 */
+	if (error && !is_full(error))
 		cl_errseq_set(w->mapping, error);
 	if (done == 0) {
 		drop_clean(w);
@@ -156,7 +165,7 @@ static ssize_t write_through(struct writer *w)
 		copy_into(w, i, done);
 		verify_update(w->mapping, w->pages[i]);
 	}
-	if (error && error != -ENOSPC && error != -EDQUOT && error != -EFBIG)
+	if (error && !is_full(error))
 		drop_clean(w);
 	cl_mapping_grow(w->mapping, w->offset + done);
 	return (ssize_t)done;

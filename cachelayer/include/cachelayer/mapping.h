@@ -116,7 +116,8 @@ void cl_prefetch(struct cl_mapping *mapping, struct cl_range range);
  * into dirty pages (unless too many are dirty: then through as well).
  * @param len  bytes, 1 to max_request_bytes
  * @return bytes written, fewer than len only if the store took fewer; -EINVAL;
- *         -EFBIG past 2^63-1; the store's error (recorded for fsync, too)
+ *         -EFBIG past 2^63-1; the store's error (recorded for fsync, too, unless it
+ *         is for want of room: -ENOSPC, -EDQUOT, -EFBIG)
  * Gate: WRITE over the range. Locks taken: the page locks of the range, ascending.
  */
 ssize_t cl_write(struct cl_mapping *mapping, const void *buf, size_t len,
