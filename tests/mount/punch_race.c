@@ -20,7 +20,7 @@
 
 #include "files.h"
 
-#define ROUNDS 300
+#define ROUNDS 150
 
 typedef int punch_function(int fd, off_t offset, off_t len);
 
