@@ -23,6 +23,7 @@ struct shift_run {
 	/* Shifts by less are staged in the journal, others copied directly; 0: the
 	 * default. */
 	uint64_t stage_below_bytes;
+	uint64_t told_bytes;   /* the engine's own: last progress */
 	store_event_fn *event; /* may be NULL */
 	void *event_arg;
 };

@@ -3,10 +3,10 @@
  * One window of a range operation: chosen, staged, recorded, applied.
  *
  * How large a window is decides what an operation costs. Copied, each takes three syncs
- * and room for itself in the journal, so a window holds many megabytes, of data: holes
- * are free, and a window may span a terabyte of them. Of places that are further apart
- * than a window is long, none is staged: bytes are then written once instead of twice.
- * By reflink, one window takes all.
+ * and room for itself in the journal, so on a disk a window holds many megabytes, of
+ * data: holes are free, and a window may span a terabyte of them. Of places that are
+ * further apart than a window is long, none is staged: bytes are then written once
+ * instead of twice. By reflink, one window takes all.
  */
 
 #include "shift_window.h"

@@ -12,9 +12,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -46,7 +48,7 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
 
 /* ----------------------------------------------------------------------- segments */
 
-/* A run of a range that is all data or all hole; positions count from its start. */
+/* A piece of a range that is to be read, or a hole; positions count from its start. */
 struct segment {
 	uint64_t start;
 	uint64_t end;
@@ -59,36 +61,60 @@ static uint64_t page_floor(uint64_t n)
 	return n & ~(uint64_t)(PAGE_BYTES - 1);
 }
 
-/* The segment of a range that starts at `pos`. A store that does not tell has data. */
-static int next_segment(const struct store_io *io, struct store_place place,
-			uint64_t pos, uint64_t len, struct segment *ret)
+/* Where data begins at or after `pos`, at most `end`; `pos` if the store does not tell.
+ */
+static int next_data(const struct store_io *io, struct store_place place, uint64_t pos,
+		     uint64_t end, uint64_t *ret)
 {
 	const int64_t data = io->seek(place.fd, place.offset + pos, SEEK_DATA);
 
 	if (data == -EIO)
 		return -EIO;
-	if (data == -ENXIO) {
-		*ret = (struct segment){pos, len, false};
+	if (data == -ENXIO)
+		*ret = end;
+	else if (data < 0)
+		*ret = pos;
+	else
+		*ret = min_u64(page_floor((uint64_t)data - place.offset), end);
+	return 0;
+}
+
+/* To answer SEEK_HOLE, tmpfs looks at every page up to the hole: at the whole file
+ * where there is none, for each piece. */
+static bool knows_holes(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 && fs.f_type != TMPFS_MAGIC;
+}
+
+/* What comes at `pos`. A piece of data may have holes in it where asking is dear: they
+ * are read like the rest, and walk_zeros() finds them. (Elsewhere it would not do: what
+ * has been read of an unwritten extent counts as data from then on.) */
+static int next_segment(const struct store_io *io, struct store_place place,
+			uint64_t pos, uint64_t len, struct segment *ret)
+{
+	struct segment piece = {pos, min_u64(len, pos + BUFFER_BYTES), true};
+	uint64_t data;
+	int err = next_data(io, place, pos, len, &data);
+
+	if (err < 0)
+		return err;
+	if (data > pos) {
+		*ret = (struct segment){pos, data, false};
 		return 0;
 	}
+	if (knows_holes(place.fd)) {
+		const int64_t hole = io->seek(place.fd, place.offset + pos, SEEK_HOLE);
 
-	const uint64_t start =
-		data < 0 ? pos : page_floor((uint64_t)data - place.offset);
-
-	if (start > pos) {
-		*ret = (struct segment){pos, min_u64(start, len), false};
-		return 0;
+		if (hole == -EIO)
+			return -EIO;
+		if (hole > (int64_t)(place.offset + pos))
+			piece.end = min_u64(piece.end,
+					    page_floor((uint64_t)hole - place.offset +
+						       PAGE_BYTES - 1));
 	}
-
-	const int64_t hole =
-		data < 0 ? data : io->seek(place.fd, (uint64_t)data, SEEK_HOLE);
-	uint64_t end = len;
-
-	if (hole == -EIO)
-		return -EIO;
-	if (hole >= 0)
-		end = page_floor((uint64_t)hole - place.offset + PAGE_BYTES - 1);
-	*ret = (struct segment){pos, min_u64(end, len), true};
+	*ret = piece;
 	return 0;
 }
 
@@ -172,25 +198,69 @@ static struct store_place plus(struct store_place place, uint64_t pos)
 	return place;
 }
 
-static int walk_data(const struct walk *walk, struct segment seg)
+/* A run of zeros at `pos` that has been read: holes in it stay holes, as far as they
+ * come first. ret_end: how far that was done. */
+static int walk_zeros(const struct walk *walk, const char *zeros, uint64_t pos,
+		      uint64_t end, uint64_t *ret_end)
 {
-	struct store_copy *copy = walk->copy;
+	uint64_t data;
+	int err = next_data(walk->copy->io, walk->from, pos, end, &data);
+
+	if (err < 0)
+		return err;
+	if (data > pos) {
+		*ret_end = data;
+		return store_copy_punch(walk->copy, plus(*walk->to, pos), data - pos);
+	}
+	*ret_end = end;
+	return write_all(walk->copy->io, plus(*walk->to, pos), zeros, end - pos);
+}
+
+/* How far a run of pages goes that are all zeros, or all not. */
+static uint64_t run_of_pages(const char *buf, uint64_t len, bool zeros)
+{
+	uint64_t end = 0;
+
+	while (end < len &&
+	       all_zero(buf + end, min_u64(PAGE_BYTES, len - end)) == zeros)
+		end += PAGE_BYTES;
+	return min_u64(end, len);
+}
+
+static int write_piece(const struct walk *walk, struct segment seg)
+{
+	const char *buf = walk->copy->buf;
 	int err = 0;
 
 	for (uint64_t pos = seg.start; pos < seg.end && err == 0;) {
-		const uint64_t n = min_u64(seg.end - pos, BUFFER_BYTES);
+		const char *at = buf + (pos - seg.start);
+		const uint64_t left = seg.end - pos;
+		const bool zeros = all_zero(at, min_u64(PAGE_BYTES, left));
+		uint64_t end = pos + run_of_pages(at, left, zeros);
 
-		err = read_all(copy->io, plus(walk->from, pos), copy->buf, n);
-		if (err < 0)
-			break;
-		if (walk->sum)
-			*walk->sum += sum_pages(copy->buf, n, pos);
-		if (walk->to) {
-			err = write_all(copy->io, plus(*walk->to, pos), copy->buf, n);
-			STORE_CRASH_POINT(piece_copied);
-		}
-		pos += n;
+		if (zeros)
+			err = walk_zeros(walk, at, pos, end, &end);
+		else
+			err = write_all(walk->copy->io, plus(*walk->to, pos), at,
+					end - pos);
+		pos = end;
 	}
+	return err;
+}
+
+static int walk_data(const struct walk *walk, struct segment seg)
+{
+	struct store_copy *copy = walk->copy;
+	const uint64_t len = seg.end - seg.start;
+	int err = read_all(copy->io, plus(walk->from, seg.start), copy->buf, len);
+
+	if (err < 0)
+		return err;
+	if (walk->sum)
+		*walk->sum += sum_pages(copy->buf, len, seg.start);
+	if (walk->to)
+		err = write_piece(walk, seg);
+	STORE_CRASH_POINT(piece_copied);
 	return err;
 }
 

@@ -18,13 +18,13 @@
  *                finishes or undoes it. Only collapse, insert and move, and only after
  *                a second failure while undoing the first.
  *
- * Errors of all: -EINVAL: len is 0, a number is not a multiple of 4096, or what
- * shift_geometry_check() says; -EFBIG; -ENODEV or -EISDIR: no regular file; -EPERM:
+ * Errors of all: -EINVAL: len is 0; -EFBIG; -ENODEV or -EISDIR: no regular file; -EPERM:
  * append-only or immutable; what the store says (-ENOSPC, -EDQUOT, -EIO, -ETXTBSY, …).
- * Of collapse, insert and move: -EOPNOTSUPP: the store can only copy, and no journal
- * can be made because SOURCE may not be written; programs that get this fall back to
- * copying the file themselves, which they can. -EBUSY: another foldfs on the same
- * SOURCE is at work on the file, or it waits for recovery.
+ * Of collapse, insert and move: -EINVAL: a number is not a multiple of 4096, or what else
+ * shift_geometry_check() says; -EOPNOTSUPP: the store can only copy, and no journal can
+ * be made because SOURCE may not be written; programs that get this fall back to copying
+ * the file themselves, which they can. -EBUSY: another foldfs on the same SOURCE is
+ * at work on the file, or it waits for recovery.
  */
 
 #include "store_event.h"

@@ -23,7 +23,7 @@
 /* One for each way that a run of bytes can lie against windows of four pages: smaller,
  * equal, one page more, many; shifts staged (by a page or two) and not; ends on a page
  * and off it; overlapping places and places apart. */
-const struct shift_geometry rig_geometries[] = {
+const struct shift_geometry rig_geometries[RIG_GEOMETRIES + 1] = {
 	{SHIFT_COLLAPSE, PAGES(0), PAGES(1), 0, PAGES(2)},
 	{SHIFT_COLLAPSE, PAGES(3), PAGES(1), 0, PAGES(8)},
 	{SHIFT_COLLAPSE, PAGES(3), PAGES(1), 0, PAGES(9)},
@@ -47,6 +47,15 @@ const struct shift_geometry rig_geometries[] = {
 };
 
 /* ------------------------------------------------------------------- file systems */
+
+/* Check runs each test in a process of its own; directories are named after main()'s,
+ * so that it can sweep up behind those that failed. */
+static pid_t main_pid;
+
+__attribute__((constructor)) static void note_main_pid(void)
+{
+	main_pid = getpid();
+}
 
 static bool run(const char *format, const char *a, const char *b)
 {
@@ -89,12 +98,10 @@ static bool make_store(struct rig *rig, uint64_t size_bytes)
 
 bool rig_open(struct rig *rig, const char *store, uint64_t size_bytes)
 {
-	const bool on_disk = strcmp(store, "tmpfs") != 0;
-
 	*rig = (struct rig){.source_fd = -1};
 	snprintf(rig->store, sizeof(rig->store), "%s", store);
-	snprintf(rig->dir, sizeof(rig->dir), "%s/foldfs-rig-XXXXXX",
-		 on_disk ? "/var/tmp" : "/dev/shm");
+	snprintf(rig->dir, sizeof(rig->dir), "/dev/shm/foldfs-rig-%d-XXXXXX",
+		 (int)main_pid);
 	ck_assert_ptr_nonnull(mkdtemp(rig->dir));
 	snprintf(rig->source, sizeof(rig->source), "%s/source", rig->dir);
 	ck_assert_int_eq(mkdir(rig->source, 0755), 0);
@@ -124,6 +131,19 @@ void rig_close(struct rig *rig)
 	if (rig->mounted && umount(rig->source) < 0)
 		fprintf(stderr, "umount %s: %s\n", rig->source, strerror(errno));
 	(void)run("rm -rf --one-file-system %s", rig->dir, "");
+}
+
+void rig_sweep(void)
+{
+	char command[512];
+
+	snprintf(command, sizeof(command),
+		 "for d in /dev/shm/foldfs-rig-%1$d-*; do "
+		 "[ -d $d ] || continue; umount -q $d/source; "
+		 "rm -rf --one-file-system $d; done",
+		 (int)main_pid);
+	if (system(command) != 0)
+		fprintf(stderr, "test directories may be left in /dev/shm\n");
 }
 
 void rig_small_windows(struct rig *rig)

@@ -6,9 +6,9 @@
  * A SOURCE directory on a file system of a given kind, files in it whose every byte is
  * known, and a model of range operations to compare with.
  *
- * tmpfs is always there. ext4, XFS and btrfs are made in a file and mounted through a
- * loop device, which takes root; where that does not work, rig_open() says so and the
- * test says that it was skipped.
+ * tmpfs is always there. ext4, XFS and btrfs are made in a file in memory and mounted
+ * through a loop device, which takes root; where that does not work, rig_open() says so
+ * and the test says that it was skipped.
  */
 
 #include <stdbool.h>
@@ -40,6 +40,8 @@ struct rig {
  */
 bool rig_open(struct rig *rig, const char *store, uint64_t size_bytes);
 void rig_close(struct rig *rig);
+/** For the end of main(): remove the rigs of tests that failed, or were stopped. */
+void rig_sweep(void);
 /** Forget the events. */
 void rig_forget(struct rig *rig);
 /** Whether an event was told. */
@@ -84,10 +86,11 @@ int rig_apply(struct rig *rig, int fd, const struct shift_geometry *geometry);
 #define PAGES(n) ((uint64_t)(n)*4096)
 
 /** Operations on files of all shapes, for windows of RIG_WINDOW bytes and staging below
- *  RIG_STAGE_BELOW; ends with one whose len is 0. */
+ *  RIG_STAGE_BELOW; the one after the last has len 0. */
 #define RIG_WINDOW	PAGES(4)
 #define RIG_STAGE_BELOW PAGES(3)
-extern const struct shift_geometry rig_geometries[];
+#define RIG_GEOMETRIES	19u
+extern const struct shift_geometry rig_geometries[RIG_GEOMETRIES + 1];
 /** Set those windows. */
 void rig_small_windows(struct rig *rig);
 
