@@ -2,7 +2,8 @@
 /*
  * A load that remembers what it was promised, and a check of the promises.
  *
- *	acknowledged load [--fsync] DIRECTORY LOG    until the directory fails
+ *	acknowledged load [--fsync] DIRECTORY LOG    until the directory fails; makes
+ *	                                             LOG.ready when changes begin
  *	acknowledged check DIRECTORY LOG
  *
  * Each of some threads owns a directory and does three things in turn: it overwrites
@@ -244,13 +245,17 @@ static void set_up(struct worker *w, struct worker_log *log, int number,
 
 /* A store to a page that is gone with the mount is SIGBUS: an end like any other, for
  * this one process. All that it has to tell is in the log. */
-static int load(struct worker_log *logs, bool with_fsync)
+static int load(struct worker_log *logs, bool with_fsync, const char *log_path)
 {
 	static struct worker workers[WORKERS];
 	pthread_t threads[WORKERS];
+	char ready[4096];
 
 	for (int i = 0; i < WORKERS; i++)
 		set_up(&workers[i], &logs[i], i, with_fsync);
+	snprintf(ready, sizeof(ready), "%s.ready", log_path);
+	if (close(open(ready, O_CREAT | O_WRONLY, 0644)) == -1)
+		die(ready);
 	for (int i = 0; i < WORKERS; i++)
 		if (pthread_create(&threads[i], NULL, work, &workers[i]) != 0)
 			die("pthread_create");
@@ -363,5 +368,5 @@ int main(int argc, char **argv)
 	logs = open_log(argv[argc - 1], loading);
 	if (chdir(argv[argc - 2]) == -1)
 		die(argv[argc - 2]);
-	return loading ? load(logs, with_fsync) : check(logs);
+	return loading ? load(logs, with_fsync, argv[argc - 1]) : check(logs);
 }
