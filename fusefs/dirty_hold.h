@@ -14,7 +14,8 @@
  *  descriptors (open_file.c). Required: open_lock. */
 void dirty_hold_add(struct inode *inode);
 
-/** Let go of the inodes whose pages are clean by now. No lock held. */
+/** Let go of the inodes whose pages are clean by now, or whose last name has gone: of
+ *  those, with their pages. Called when a file is closed or removed. No lock held. */
 void dirty_hold_sweep(void);
 
 /** The inode is being freed, pages and all. */

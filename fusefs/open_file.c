@@ -163,6 +163,16 @@ void store_put(struct inode *inode)
 			  (unsigned long long)dirty);
 }
 
+bool store_is_mine(struct inode *inode)
+{
+	bool mine;
+
+	pthread_mutex_lock(&inode->open_lock);
+	mine = inode->store_users == 1;
+	pthread_mutex_unlock(&inode->open_lock);
+	return mine;
+}
+
 void store_adopt(struct inode *inode, int fd)
 {
 	pthread_mutex_lock(&inode->open_lock);

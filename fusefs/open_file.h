@@ -79,6 +79,9 @@ int store_get(struct inode *inode, int access);
 /** The caller still holds a reference of the inode. */
 void store_put(struct inode *inode);
 
+/** Whether the caller's use is the only one. Somebody may come at any time. */
+bool store_is_mine(struct inode *inode);
+
 /**
  * Hand over the descriptor a file was created with, for the open_file_get() that
  * follows: it may write whatever the file's mode says, which a new one could not.

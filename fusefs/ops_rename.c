@@ -14,6 +14,7 @@
 
 #include "change_guard.h"
 #include "credentials.h"
+#include "dirty_hold.h"
 #include "ops_namespace.h"
 #include "reply.h"
 #include "store_stat.h"
@@ -37,6 +38,7 @@ static void unguard(struct inode *inode)
 		return;
 	change_end(inode);
 	inode_put(inode, 1);
+	dirty_hold_sweep();
 }
 
 /* A name of a known inode has gone. */
