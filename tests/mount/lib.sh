@@ -49,9 +49,11 @@ as_user() { user_prefix; "${USER_PREFIX[@]}" "$@"; }
 # Likewise, in place of this shell: for `( exec_as_user … ) &`, whose $! is the program.
 exec_as_user() { user_prefix; exec "${USER_PREFIX[@]}" "$@"; }
 
-# /dev/fuse as udev would have made it, where there is no udev; fusectl for aborts.
+# What udev and systemd would have made, where there are none: /dev/fuse, and the table of
+# mounts that fusermount3 reads. And fusectl, for aborts.
 prepare_machine() {
 	am_root || return 0
+	[ -e /etc/mtab ] || ln -s ../proc/self/mounts /etc/mtab
 	[ -e /dev/fuse ] || modprobe fuse 2>/dev/null || mknod /dev/fuse c 10 229 || true
 	[ -c /dev/fuse ] || die "/dev/fuse is missing: this kernel or container has no FUSE"
 	as_user test -w /dev/fuse || chmod 0666 /dev/fuse
