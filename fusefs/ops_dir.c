@@ -186,7 +186,7 @@ static mode_t type_of(const struct open_dir *dir, const struct dirent64 *entry)
 	struct stat attr;
 
 	if (entry->d_type != DT_UNKNOWN)
-		return DTTOIF(entry->d_type);
+		return (mode_t)DTTOIF(entry->d_type);
 	if (fstatat(dir->fd, entry->d_name, &attr, AT_SYMLINK_NOFOLLOW) < 0)
 		return 0;
 	return attr.st_mode & S_IFMT;
