@@ -161,6 +161,24 @@ START_TEST(waiters_of_both_kinds_are_woken_each_by_its_own_event)
 }
 END_TEST
 
+START_TEST(an_unlock_reaches_those_who_sleep_behind_waiters_for_writeback)
+{
+	struct team writeback, lock;
+
+	page_lock(page);
+	page_set(page, PAGE_WRITEBACK);
+	team_start(&writeback, 3, await_writeback, NULL);
+	team_await_asleep(&writeback);
+	team_start(&lock, 3, take_it, NULL);
+	team_await_asleep(&lock);
+	atomic_store(&flag, true);
+	page_unlock(page);
+	team_join(&lock);
+	page_end_writeback(page, 0);
+	team_join(&writeback);
+}
+END_TEST
+
 #define THREADS 6
 #define ROUNDS	30000
 
@@ -244,6 +262,8 @@ int main(void)
 	tcase_add_test(tc, nobody_waits_for_a_writeback_that_is_none);
 	tcase_add_loop_test(tc, waiters_of_both_kinds_are_woken_each_by_its_own_event,
 			    0, 2);
+	tcase_add_test(tc,
+		       an_unlock_reaches_those_who_sleep_behind_waiters_for_writeback);
 	tcase_add_test(tc, one_at_a_time_and_no_wakeup_is_lost);
 	tcase_add_test(tc, no_wakeup_is_lost_between_lock_and_writeback);
 	return suite_run(suite);
