@@ -140,7 +140,7 @@ void page_cache_remove(struct cl_page *page)
 	page_table_erase(&mapping->table, page_index(page));
 	atomic_fetch_sub_explicit(&mapping->npages, 1, memory_order_relaxed);
 	if (dirty) {
-		atomic_fetch_sub_explicit(&mapping->ndirty, 1, memory_order_relaxed);
+		atomic_fetch_sub_explicit(&mapping->ndirty, 1, memory_order_release);
 		atomic_fetch_sub_explicit(&cache->dirty, 1, memory_order_relaxed);
 		atomic_fetch_sub_explicit(&cache->unwritten, 1, memory_order_relaxed);
 	}
@@ -269,8 +269,9 @@ void page_cache_end_writeback(struct cl_page *page, bool written)
 		verify_update(mapping, page);
 	cl_mutex_lock(&mapping->table.lock);
 	clear_tag(page, PAGE_TAG_WRITEBACK);
+	/* Release: who sees none left may close the store's file. */
 	if (written)
-		atomic_fetch_sub_explicit(&mapping->ndirty, 1, memory_order_relaxed);
+		atomic_fetch_sub_explicit(&mapping->ndirty, 1, memory_order_release);
 	else
 		set_tag(page, PAGE_TAG_DIRTY);
 	cl_mutex_unlock(&mapping->table.lock);
