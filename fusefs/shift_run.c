@@ -41,7 +41,7 @@
 
 /* On a disk a window costs three syncs, so it is long; and what is not staged costs two
  * for each `len` bytes, so it has to be long, too. In memory a sync is nothing, and
- * short windows stay in the processor's caches. Both measured, see DESIGN.md. */
+ * short windows stay in the processor's caches. The one for memory is measured, see DESIGN.md. */
 #define DISK_WINDOW_BYTES	 ((uint64_t)64 << 20)
 #define DISK_STAGE_BELOW_BYTES	 ((uint64_t)16 << 20)
 #define MEMORY_WINDOW_BYTES	 ((uint64_t)1 << 20)
