@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/*
+/* clang-format off: a table
+ *
  * What each observer sees once an operation has returned: the table of DESIGN.md, line
  * by line, in each of these worlds.
  *
- *                    | shared   | private,  | private,    | private,   | read, stat,
- *                    | mapping  | untouched | copied in   | copied past| new open,
- *                    |          |           | the range   | the new end| O_DIRECT
- *   truncate down    | SIGBUS past the end's page                      | smaller
- *   punch, zero      | zeros    | zeros     | keeps copy  | -          | zeros, same
- * size collapse         | shifted, SIGBUS past | keeps copy  | SIGBUS     | shifted,
- * smaller insert           | a gap, then shifted  | keeps copy  | -          | shifted,
- * larger move             | new bytes in both    | keeps copy  | -          | new bytes
+ *                  | shared   | private,  | private,    | private,    | read, stat,
+ *                  | mapping  | untouched | copied in   | copied past | new open,
+ *                  |          |           | the range   | the new end | O_DIRECT
+ *   truncate down  | SIGBUS past the end's page                       | smaller
+ *   punch, zero    | zeros    | zeros     | keeps copy  | -           | zeros, same size
+ *   collapse       | shifted, SIGBUS past | keeps copy  | SIGBUS      | shifted, smaller
+ *   insert         | a gap, then shifted  | keeps copy  | -           | shifted, larger
+ *   move           | new bytes in both    | keeps copy  | -           | new bytes
  *
  * Every page has been touched through every mapping, and has a byte stored through a
  * shared mapping that nobody has written back, when the operation begins.
  */
+/* clang-format on */
 
 #include <sys/xattr.h>
 
