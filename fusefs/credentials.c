@@ -12,9 +12,14 @@
  *                     taken it out of the mode if not
  *   CAP_MKNOD         for device nodes only; checked by the kernel as well
  *
+ * Who changes a file's bytes does so with root's user id, through a descriptor that is
+ * open already, but without CAP_FSETID. Where group membership decides on the
+ * set-group-id bit the thread takes the caller's groups, too; finding them out takes
+ * reading a file in /proc, so only there.
+ *
  * The C library's setfsuid() and setfsgid() are plain system calls, so they concern the
- * calling thread alone, unlike setuid(). The umask belongs to what threads of a process
- * share until they say otherwise, which is said once per thread.
+ * calling thread alone, unlike setuid() and its setgroups(). The umask belongs to what
+ * threads of a process share until they say otherwise, which is said once per thread.
  */
 
 #include "credentials.h"
@@ -28,11 +33,18 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* As many of anybody's groups as we look at. */
+#define GROUPS_MAX 1024
+
 /* A thread's umask, once it has one of its own. */
 static _Thread_local bool umask_is_own;
 static _Thread_local mode_t umask_now;
 /* A thread's effective capabilities, to go back to. */
 static _Thread_local struct __user_cap_data_struct caps_before[2];
+/* A thread's own groups while it has a caller's; none_taken otherwise. */
+enum { none_taken = -1 };
+static _Thread_local int groups_before = none_taken;
+static _Thread_local gid_t own_groups[GROUPS_MAX];
 
 static uint32_t cap_bit(unsigned cap)
 {
@@ -117,20 +129,59 @@ void credentials_leave(fuse_req_t req)
 		back_to_root();
 }
 
-bool credentials_fsetid_drop(const struct daemon *daemon, uid_t caller_uid)
+/* Whether the store keeps the set-group-id bit for members of the file's group. */
+static bool groups_decide(int fd)
+{
+	struct stat attr;
+
+	return fstat(fd, &attr) == 0 && (attr.st_mode & (S_ISGID | S_IXGRP)) == S_ISGID;
+}
+
+/* A caller who is gone, or whom our /proc does not show, has his first group. */
+static void take_groups(fuse_req_t req)
+{
+	gid_t groups[GROUPS_MAX];
+	int n = fuse_req_getgroups(req, GROUPS_MAX, groups);
+	const int own = getgroups(GROUPS_MAX, own_groups);
+
+	if (n < 0)
+		n = 0;
+	else if (n > GROUPS_MAX)
+		n = GROUPS_MAX;
+	setfsgid(fuse_req_ctx(req)->gid);
+	/* For this thread alone, unlike the C library's. */
+	if (own >= 0 && syscall(SYS_setgroups, n, groups) == 0)
+		groups_before = own;
+}
+
+static void give_groups_back(void)
+{
+	if (groups_before != none_taken)
+		syscall(SYS_setgroups, groups_before, own_groups);
+	groups_before = none_taken;
+	setfsgid(getegid());
+}
+
+bool credentials_fsetid_drop(fuse_req_t req, int fd)
 {
 	struct __user_cap_data_struct caps[2];
 
-	if (!daemon->privileged || caller_uid == 0)
+	if (!daemon_of(req)->privileged || fuse_req_ctx(req)->uid == 0)
 		return false;
 	if (caps_get(caps_before) < 0)
 		return false;
 	memcpy(caps, caps_before, sizeof(caps));
 	caps[0].effective &= ~cap_bit(CAP_FSETID);
-	return caps_set(caps) == 0;
+	if (groups_decide(fd))
+		take_groups(req);
+	if (caps_set(caps) == 0)
+		return true;
+	give_groups_back();
+	return false;
 }
 
 void credentials_fsetid_restore(void)
 {
 	caps_set(caps_before);
+	give_groups_back();
 }

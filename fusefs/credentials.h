@@ -35,11 +35,14 @@ void credentials_leave(fuse_req_t req);
 
 /**
  * From here to credentials_fsetid_restore() the store clears set-id bits when this
- * thread writes, resizes or allocates, unless caller_uid is root. Does nothing in a
- * daemon without privilege: there the store does it anyway.
+ * thread writes, resizes, allocates or copies, as if the caller of req had come
+ * himself: all of them for most, none for root. A set-group-id bit that nobody can
+ * execute stays for members of the file's group. Does nothing in a daemon without
+ * privilege: there the store does it anyway.
+ * @param fd  of the file that is going to change
  * @return whether credentials_fsetid_restore() is owed
  */
-bool credentials_fsetid_drop(const struct daemon *daemon, uid_t caller_uid);
+bool credentials_fsetid_drop(fuse_req_t req, int fd);
 void credentials_fsetid_restore(void);
 
 #endif

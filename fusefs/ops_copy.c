@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "change_guard.h"
+#include "credentials.h"
 #include "open_file.h"
 #include "ops_data.h"
 #include "parked_request.h"
@@ -111,6 +112,7 @@ static ssize_t copy(const struct copy_request *request)
 	const struct cl_range range = {request->to_offset,
 				       request->to_offset + request->len};
 	struct cl_mapping *mapping = request->to->mapping;
+	bool restore;
 	ssize_t copied;
 	int status;
 
@@ -118,9 +120,12 @@ static ssize_t copy(const struct copy_request *request)
 	status = cl_writeback(mapping, range);
 	if (status < 0)
 		return status;
+	restore = credentials_fsetid_drop(request->req, request->to->store_write_fd);
 	change_begin(request->to);
 	copied = copy_in_store(request);
 	change_end(request->to);
+	if (restore)
+		credentials_fsetid_restore();
 	/* Also after an error: part of it may have been copied. */
 	status = cl_invalidate(mapping, range);
 	if (copied > 0)

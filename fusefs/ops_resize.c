@@ -7,7 +7,9 @@
  * was there before may have changed it meanwhile.
  *
  * Set-id bits are cleared by the store, which knows the true mode; with a SETATTR the
- * kernel also sends one without them, with O_TRUNC it does not.
+ * kernel also sends one without them, with O_TRUNC it does not. The kernel's may have
+ * the set-group-id bit when the store knows better: it does not ask for the caller's
+ * groups. What the store has cleared stays cleared.
  *
  * Dirty pages are written before any attribute is set, since their writing would change
  * the times that are being set, and clear the set-id bits.
@@ -15,6 +17,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "change_guard.h"
@@ -27,14 +30,14 @@
 
 /* The store first: if it refuses, nothing has happened. Gate: EXCLUSIVE over what goes
  * or comes. */
-static int resize_both(struct inode *inode, uint64_t size, uid_t uid)
+static int resize_both(struct inode *inode, uint64_t size, fuse_req_t req)
 {
 	bool restore;
 	int status;
 
 	if (size > INT64_MAX)
 		return -EFBIG;
-	restore = credentials_fsetid_drop(inode->daemon, uid);
+	restore = credentials_fsetid_drop(req, inode->store_write_fd);
 	change_begin(inode);
 	do
 		status = ftruncate(inode->store_write_fd, (off_t)size) < 0 ? -errno : 0;
@@ -68,7 +71,7 @@ static void run(struct parked_request *parked)
 		enter(resize);
 		return;
 	}
-	status = resize_both(inode, resize->size, fuse_req_ctx(parked->req)->uid);
+	status = resize_both(inode, resize->size, parked->req);
 	parked_request_leave(parked);
 	store_put(inode);
 	resize->done(resize, status);
@@ -100,10 +103,22 @@ struct setattr {
 	struct fuse_file_info fi;
 };
 
+/* A mode that comes with a size is there to clear set-id bits, never to set one. */
+static void keep_cleared(struct setattr *s)
+{
+	const int size_and_mode = FUSE_SET_ATTR_SIZE | FUSE_SET_ATTR_MODE;
+	struct stat now;
+
+	if ((s->to_set & size_and_mode) == size_and_mode &&
+	    fstat(s->parked.inode->fd, &now) == 0)
+		s->attr.st_mode &= now.st_mode | ~(mode_t)(S_ISUID | S_ISGID);
+}
+
 static void resized(struct resize *resize, int status)
 {
 	struct setattr *s = caa_container_of(resize, struct setattr, resize);
 
+	keep_cleared(s);
 	if (status < 0)
 		reply_status(s->parked.req, status);
 	else

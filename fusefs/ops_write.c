@@ -68,9 +68,9 @@ static ssize_t write_page(struct inode *inode, const char *buf, size_t len,
 /* Gate: EXCLUSIVE over the range, so the flusher, which has all our privileges, does
  * not write what the caller must not. */
 static ssize_t write_clearing_setid(struct inode *inode, const char *buf, size_t len,
-				    uint64_t offset, uid_t uid)
+				    uint64_t offset, fuse_req_t req)
 {
-	const bool restore = credentials_fsetid_drop(inode->daemon, uid);
+	const bool restore = credentials_fsetid_drop(req, inode->store_write_fd);
 	ssize_t n = cl_write(inode->mapping, buf, len, offset);
 	int status;
 
@@ -110,7 +110,7 @@ static void run(struct parked_request *parked)
 
 	if (request->clears_setid)
 		n = write_clearing_setid(parked->inode, request->data, request->len,
-					 request->offset, fuse_req_ctx(req)->uid);
+					 request->offset, req);
 	else
 		n = write_bytes(parked->inode, request->writepage, request->data,
 				request->len, request->offset);

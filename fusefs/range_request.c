@@ -78,7 +78,7 @@ static int change_store(void *arg)
 	struct inode *inode = request->inode;
 	const uint64_t size = cl_mapping_size(inode->mapping);
 	const bool restore =
-		credentials_fsetid_drop(inode->daemon, fuse_req_ctx(request->req)->uid);
+		credentials_fsetid_drop(request->req, inode->store_write_fd);
 	int status;
 
 	change_begin(inode);

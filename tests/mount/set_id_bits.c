@@ -6,6 +6,7 @@
 
 #include "files.h"
 
+#include <grp.h>
 #include <sys/xattr.h>
 
 /* A file of the test's own user, or in the root run of user 1000, with both bits. */
@@ -200,6 +201,87 @@ START_TEST(set_group_id_without_group_execution_marks_nothing_and_stays)
 }
 END_TEST
 
+/* ------------------------------------- set-group-id without group execution, as root
+ */
+
+#define GROUP 3000
+
+struct member {
+	gid_t first, other; /* group */
+	void (*by)(int fd);
+};
+
+static void change_as_member(void *arg)
+{
+	const struct member *member = arg;
+
+	ok(setgroups(1, &member->other));
+	ok(setresgid(member->first, member->first, member->first));
+	ok(setresuid(1001, 1001, 1001));
+	member->by(ok(open("f", O_RDWR)));
+}
+
+/* What every change leaves of `before`, the mode of a file of group GROUP. */
+static void leaves(gid_t first, gid_t other, mode_t before, mode_t after,
+		   void (*const changes[])(int fd), size_t n)
+{
+	ok(chmod(".", 0777));
+	for (size_t i = 0; i < n; i++) {
+		struct member member = {first, other, changes[i]};
+
+		ok(close(make_file("f", 4 * PAGE, 1)));
+		ok(chown("f", 1000, GROUP));
+		ok(chmod("f", before));
+		as_somebody(0, 0, change_as_member, &member);
+		ck_assert_msg((stat_of("f").st_mode & 07777) == after,
+			      "change %zu left %o", i, stat_of("f").st_mode & 07777);
+		ck_assert_uint_eq(stat_of(behind("f")).st_mode & 07777, after);
+		ok(unlink("f"));
+		if (changes[i] == copy_into_it)
+			ok(unlink("from"));
+	}
+}
+
+static void (*const writers[])(int fd) = {
+	write_plainly, write_directly, truncate_it, open_and_truncate_it, copy_into_it,
+};
+static void (*const allocators[])(int fd) = {allocate, punch, zero};
+
+#define LEAVES(first, other, before, after, changes)                                   \
+	leaves(first, other, before, after, changes,                                   \
+	       sizeof(changes) / sizeof(*(changes)))
+
+START_TEST(members_of_the_group_keep_a_set_group_id_bit_that_marks_nothing)
+{
+	LEAVES(GROUP, 1001, 02666, 02666, writers);
+	LEAVES(1001, GROUP, 02666, 02666, writers);
+	LEAVES(GROUP, 1001, 06666, 02666, writers);
+}
+END_TEST
+
+START_TEST(others_lose_it)
+{
+	LEAVES(1001, 1001, 02666, 0666, writers);
+	LEAVES(1001, 1001, 06666, 0666, writers);
+}
+END_TEST
+
+START_TEST(fallocate_lets_members_of_the_group_keep_it)
+{
+	reference_lacks("tmpfs", "keeps all of them on fallocate");
+	LEAVES(GROUP, 1001, 06666, 02666, allocators);
+	LEAVES(1001, GROUP, 02666, 02666, allocators);
+}
+END_TEST
+
+START_TEST(fallocate_lets_others_lose_it)
+{
+	reference_lacks("tmpfs", "keeps all of them on fallocate");
+	LEAVES(1001, 1001, 02666, 0666, allocators);
+	LEAVES(1001, 1001, 06666, 0666, allocators);
+}
+END_TEST
+
 START_TEST(a_change_of_owner_clears_them)
 {
 	const int fd = program();
@@ -263,6 +345,10 @@ void describe(void)
 	everyone(copying_a_range_into_the_file_clears_them);
 	user_only(every_write_clears_them_again);
 	user_only(set_group_id_without_group_execution_marks_nothing_and_stays);
+	root_only(members_of_the_group_keep_a_set_group_id_bit_that_marks_nothing);
+	root_only(others_lose_it);
+	root_only(fallocate_lets_members_of_the_group_keep_it);
+	root_only(fallocate_lets_others_lose_it);
 	user_only(a_change_of_owner_clears_them);
 	everyone(reading_keeps_them);
 	root_only(root_s_own_writes_keep_them);
