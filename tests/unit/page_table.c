@@ -420,10 +420,15 @@ static void add_or_remove(uint64_t index)
 	arena_unpin(arena(), page);
 }
 
+static _Thread_local volatile sig_atomic_t in_lookup;
+
 static void look_up(uint64_t index)
 {
+	in_lookup = 1;
+
 	struct cl_page *page = page_table_lookup(table(), index);
 
+	in_lookup = 0;
 	if (!page)
 		return;
 	/* Pinned, so it can have been removed, but not recycled (I4). */
@@ -437,28 +442,40 @@ static void look_up(uint64_t index)
 	arena_unpin(arena(), page);
 }
 
+/* Members below this change the table, the others look pages up until those are done.
+ */
+#define CHANGERS 2
+
+static _Atomic unsigned changes;
+
+static bool changing(void)
+{
+	return atomic_load(&changes) < CHANGERS * ROUNDS;
+}
+
 static void race(struct member *member)
 {
 	unsigned long dice = member->number + 3;
 
-	for (int i = 0; i < ROUNDS; i++) {
-		const uint64_t index = spread(random_next(&dice) % INDEXES);
-
-		if (member->number < 2)
-			add_or_remove(index);
-		else
-			look_up(index);
+	for (int i = 0; member->number < CHANGERS && i < ROUNDS; i++) {
+		add_or_remove(spread(random_next(&dice) % INDEXES));
+		atomic_fetch_add(&changes, 1);
 	}
+	while (changing())
+		look_up(spread(random_next(&dice) % INDEXES));
 }
 
 /* The window between finding a page and pinning it is a few instructions wide. A signal
- * lands in it now and then, and leaves the others time to recycle the page. */
+ * lands in it now and then, and gives the others time to recycle the page; not without
+ * end, since it may also land where the lookup has a lock. */
 static void dawdle(int signal)
 {
-	const struct timespec moment = {0, 30000};
+	const struct timespec moment = {0, 1000};
+	const unsigned until = atomic_load(&changes) + 3 * INDEXES;
 
 	(void)signal;
-	nanosleep(&moment, NULL);
+	for (int i = 0; i < 20 && in_lookup && atomic_load(&changes) < until; i++)
+		nanosleep(&moment, NULL);
 }
 
 static void interrupt_while_they_race(struct team *team)
@@ -466,14 +483,9 @@ static void interrupt_while_they_race(struct team *team)
 	const struct sigaction action = {.sa_handler = dawdle, .sa_flags = SA_RESTART};
 
 	ck_assert_int_eq(sigaction(SIGUSR2, &action, NULL), 0);
-	for (bool racing = true; racing;) {
-		racing = false;
-		for (unsigned i = 2; i < team->size; i++) {
-			if (atomic_load(&team->members[i].done))
-				continue;
+	while (changing()) {
+		for (unsigned i = CHANGERS; i < team->size; i++)
 			pthread_kill(team->members[i].thread, SIGUSR2);
-			racing = true;
-		}
 		sched_yield();
 	}
 }

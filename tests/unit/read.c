@@ -5,9 +5,11 @@
  */
 
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
 
 #include "fixture.h"
+#include "mapping_internal.h"
 
 static struct fixture fx;
 
@@ -290,14 +292,33 @@ START_TEST(many_threads_that_want_the_same_run_cause_one_read)
 }
 END_TEST
 
+/* Until so many readers have found the page that is being filled, and pinned it. */
+static void await_readers(uint64_t index, unsigned readers)
+{
+	struct cl_page *page = page_table_lookup(&fx.mapping->table, index);
+
+	ASSERT(page);
+	/* The table's pin, and ours. */
+	while (page_pins(page) < readers + 2)
+		sched_yield();
+	arena_unpin(&fx.cache->arena, page);
+}
+
 START_TEST(a_failed_fill_gives_each_waiter_the_error)
 {
-	struct readers readers = {.page = 3, .pages = 4};
+	struct readers readers = {.page = 3, .pages = 1};
+	struct team team;
 
-	fake_store_fail(fx.store, fake_eio_for_ever(FAKE_READ));
-	let_readers_meet(&readers);
+	fake_store_fail(fx.store, fake_eio_once(FAKE_READ));
+	fake_store_hold(fx.store, FAKE_READ_BEGINS);
+	team_start(&team, READERS, read_a_page, &readers);
+	fake_store_await_held(fx.store, FAKE_READ_BEGINS, 1);
+	await_readers(3, READERS);
+	fake_store_release(fx.store, FAKE_READ_BEGINS);
+	team_join(&team);
 	for (unsigned i = 0; i < READERS; i++)
 		ck_assert_int_eq(readers.status[i], -EIO);
+	ck_assert_uint_eq(store_reads(), 1);
 }
 END_TEST
 
