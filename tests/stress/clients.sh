@@ -30,9 +30,11 @@ all_end() {
 }
 
 # start LOG PROGRAM [ARGUMENT]…: as the user, in the background. Its pid is in STARTED.
+# The log is new from here on: what the last one said must not be taken for its word.
 start() {
 	local log=$1
 	shift
+	rm -f "$log"
 	(exec_as_user "$@") >"$log" 2>&1 &
 	STARTED=$!
 }
