@@ -10,18 +10,16 @@
 
 static int notify(struct inode *inode, off_t offset, off_t len)
 {
-	struct daemon *daemon = inode->daemon;
-	int status;
+	const int status = fuse_lowlevel_notify_inval_inode(inode->daemon->session,
+							    inode->nodeid, offset, len);
 
-	assert(worker_pool_is_mine(daemon->notifications));
-	status = fuse_lowlevel_notify_inval_inode(daemon->session, inode->nodeid,
-						  offset, len);
 	/* The kernel has forgotten the inode, and its pages with it. */
 	return status == -ENOENT ? 0 : status;
 }
 
 int notifier_invalidate(struct inode *inode, struct cl_range range)
 {
+	assert(worker_pool_is_mine(inode->daemon->notifications));
 	if (range.start >= range.end)
 		return 0;
 	/* Length 0 stands for "to the end". */
@@ -32,4 +30,10 @@ int notifier_invalidate(struct inode *inode, struct cl_range range)
 int notifier_forget_attributes(struct inode *inode)
 {
 	return notify(inode, -1, 0);
+}
+
+void notifier_tell_mode(struct inode *inode, mode_t before)
+{
+	if (atomic_load_explicit(&inode->mode, memory_order_relaxed) != before)
+		notifier_forget_attributes(inode);
 }

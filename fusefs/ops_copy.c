@@ -15,6 +15,7 @@
 
 #include "change_guard.h"
 #include "credentials.h"
+#include "notifier.h"
 #include "open_file.h"
 #include "ops_data.h"
 #include "parked_request.h"
@@ -138,10 +139,12 @@ static void enter_destination(struct copy_request *request);
 static void run_copy(struct parked_request *parked)
 {
 	struct copy_request *request = (struct copy_request *)parked;
+	struct inode *to = request->to;
+	const mode_t mode = to->mode;
 	fuse_req_t req = request->req;
 	ssize_t copied;
 
-	if (cl_mapping_size(request->to->mapping) < parked->entry.range.start) {
+	if (cl_mapping_size(to->mapping) < parked->entry.range.start) {
 		/* It has shrunk while we waited: more is going to change. */
 		parked_request_leave(parked);
 		enter_destination(request);
@@ -150,6 +153,7 @@ static void run_copy(struct parked_request *parked)
 	copied = copy(request);
 	parked_request_leave(parked);
 	free(request);
+	notifier_tell_mode(to, mode);
 	if (copied < 0)
 		reply_status(req, (int)copied);
 	else

@@ -14,6 +14,7 @@
 #include "allocate.h"
 #include "change_guard.h"
 #include "credentials.h"
+#include "notifier.h"
 #include "open_file.h"
 #include "ops_data.h"
 #include "parked_request.h"
@@ -75,6 +76,7 @@ static void run(struct parked_request *parked)
 	struct fallocate_request *request = (struct fallocate_request *)parked;
 	struct inode *inode = parked->inode;
 	const uint64_t size = cl_mapping_size(inode->mapping);
+	const mode_t mode = inode->mode;
 	fuse_req_t req = parked->req;
 	int status;
 
@@ -87,6 +89,7 @@ static void run(struct parked_request *parked)
 	status = change_both(inode, request);
 	parked_request_leave(parked);
 	free(request);
+	notifier_tell_mode(inode, mode);
 	reply_status(req, status);
 }
 

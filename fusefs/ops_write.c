@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "credentials.h"
+#include "notifier.h"
 #include "open_file.h"
 #include "ops_data.h"
 #include "parked_request.h"
@@ -105,17 +106,20 @@ static ssize_t write_bytes(struct inode *inode, bool writepage, const char *buf,
 static void run(struct parked_request *parked)
 {
 	struct write_request *request = (struct write_request *)parked;
+	struct inode *inode = parked->inode;
+	const mode_t mode = inode->mode;
 	fuse_req_t req = parked->req;
 	ssize_t n;
 
 	if (request->clears_setid)
-		n = write_clearing_setid(parked->inode, request->data, request->len,
+		n = write_clearing_setid(inode, request->data, request->len,
 					 request->offset, req);
 	else
-		n = write_bytes(parked->inode, request->writepage, request->data,
-				request->len, request->offset);
+		n = write_bytes(inode, request->writepage, request->data, request->len,
+				request->offset);
 	parked_request_leave(parked);
 	free(request);
+	notifier_tell_mode(inode, mode);
 	answer(req, n);
 }
 
