@@ -18,6 +18,7 @@
 #include "page_cache.h"
 #include "page_lock.h"
 #include "store_io.h"
+#include "test_point.h"
 #include "verify.h"
 
 void iov_append(struct iovec *iov, int *iovcnt, void *base, size_t len)
@@ -71,6 +72,7 @@ int fill_run(struct cl_mapping *mapping, struct fill_run *run, struct iovec *iov
 	const uint64_t size = cl_mapping_size(mapping);
 	int iovcnt = 0;
 
+	CL_POINT(fill_locked);
 	for (size_t i = 0; i < run->npages; i++)
 		iov_append(iov, &iovcnt, page_bytes(mapping, run->pages[i]),
 			   CL_PAGE_SIZE);
@@ -78,6 +80,7 @@ int fill_run(struct cl_mapping *mapping, struct fill_run *run, struct iovec *iov
 	const ssize_t got =
 		store_read(mapping, iov, iovcnt, offset_of_page(run->index));
 
+	CL_POINT(fill_read);
 	if (got < 0) {
 		fail_run(run, (int)got);
 		return (int)got;
@@ -152,6 +155,7 @@ static int reader_check(struct reader *r, struct cl_page *page, uint64_t index)
 	struct cl_mapping *mapping = r->mapping;
 	int ret = 1;
 
+	CL_POINT(page_found);
 	if (!page_trylock(page)) {
 		ret = reader_fill(r);
 		if (ret < 0)

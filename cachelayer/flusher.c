@@ -9,19 +9,11 @@
 #include "flusher.h"
 
 #include <errno.h>
-#include <time.h>
 
 #include "mapping_internal.h"
+#include "test_point.h"
 
 #define NS_PER_MS 1000000u
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 static void flush_mapping(struct cl_mapping *mapping)
 {
@@ -50,7 +42,7 @@ static bool flush_oldest(struct cl_cache *cache, bool pressure)
 
 	struct cl_mapping *m =
 		cds_list_first_entry(&f->dirty, struct cl_mapping, dirty_link);
-	const uint64_t now = now_ns();
+	const uint64_t now = cl_now_ns();
 
 	if (!pressure && now - m->dirtied_ns < age_ns)
 		return false;
@@ -63,7 +55,7 @@ static bool flush_oldest(struct cl_cache *cache, bool pressure)
 	cds_list_del_init(&m->dirty_link);
 	if (atomic_load(&m->ndirty) > 0)
 		cds_list_add_tail(&m->dirty_link, &f->dirty);
-	pthread_cond_broadcast(&f->changed);
+	cl_cond_broadcast(&f->changed);
 	return true;
 }
 
@@ -96,11 +88,9 @@ static void *flusher_main(void *arg)
 			continue;
 
 		const uint64_t until =
-			now_ns() + (period_ns > NS_PER_MS ? period_ns : NS_PER_MS);
-		const struct timespec deadline = {(time_t)(until / 1000000000u),
-						  (long)(until % 1000000000u)};
+			cl_now_ns() + (period_ns > NS_PER_MS ? period_ns : NS_PER_MS);
 
-		pthread_cond_timedwait(&f->changed, &f->lock.mutex, &deadline);
+		cl_cond_wait_until(&f->changed, &f->lock, until);
 	}
 	cl_mutex_unlock(&f->lock);
 	return NULL;
@@ -109,18 +99,14 @@ static void *flusher_main(void *arg)
 int flusher_init(struct cl_cache *cache)
 {
 	struct flusher *f = &cache->flusher;
-	pthread_condattr_t attr;
 
 	cl_mutex_init(&f->lock, CL_RANK_DIRTY_LIST, "dirty list");
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&f->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	cl_cond_init(&f->changed);
 	CDS_INIT_LIST_HEAD(&f->dirty);
 	if (!cache->config.writeback)
 		return 0;
 
-	const int error = pthread_create(&f->thread, NULL, flusher_main, cache);
+	const int error = cl_thread_start(&f->thread, flusher_main, cache);
 
 	f->running = error == 0;
 	return -error;
@@ -133,11 +119,11 @@ void flusher_fini(struct cl_cache *cache)
 	if (f->running) {
 		cl_mutex_lock(&f->lock);
 		f->stopping = true;
-		pthread_cond_broadcast(&f->changed);
+		cl_cond_broadcast(&f->changed);
 		cl_mutex_unlock(&f->lock);
-		pthread_join(f->thread, NULL);
+		cl_thread_join(f->thread);
 	}
-	pthread_cond_destroy(&f->changed);
+	cl_cond_destroy(&f->changed);
 	cl_mutex_destroy(&f->lock);
 }
 
@@ -147,7 +133,7 @@ void flusher_add(struct cl_mapping *mapping)
 
 	cl_mutex_lock(&f->lock);
 	if (cds_list_empty(&mapping->dirty_link)) {
-		mapping->dirtied_ns = now_ns();
+		mapping->dirtied_ns = cl_now_ns();
 		cds_list_add_tail(&mapping->dirty_link, &f->dirty);
 	}
 	cl_mutex_unlock(&f->lock);
@@ -159,7 +145,7 @@ void flusher_remove(struct cl_mapping *mapping)
 
 	cl_mutex_lock(&f->lock);
 	while (mapping->flushing)
-		pthread_cond_wait(&f->changed, &f->lock.mutex);
+		cl_cond_wait(&f->changed, &f->lock);
 	cds_list_del_init(&mapping->dirty_link);
 	cl_mutex_unlock(&f->lock);
 }
@@ -170,6 +156,6 @@ void flusher_kick(struct cl_cache *cache)
 
 	cl_mutex_lock(&f->lock);
 	f->kicked = true;
-	pthread_cond_broadcast(&f->changed);
+	cl_cond_broadcast(&f->changed);
 	cl_mutex_unlock(&f->lock);
 }

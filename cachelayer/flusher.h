@@ -9,14 +9,14 @@
 
 #include <urcu/list.h>
 
-#include "lock_rank.h"
+#include "cond.h"
 
 struct cl_cache;
 struct cl_mapping;
 
 struct flusher {
 	struct cl_mutex lock;
-	pthread_cond_t changed;	    /* kicked, stopping, or a mapping is done with */
+	struct cl_cond changed;	    /* kicked, stopping, or a mapping is done with */
 	struct cds_list_head dirty; /* mappings, oldest first; guarded by lock */
 	bool kicked, stopping;	    /* guarded by lock */
 	bool running;		    /* set once */

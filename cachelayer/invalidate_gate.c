@@ -13,9 +13,10 @@
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "cond.h"
 #include "mapping_internal.h"
+#include "test_point.h"
 
 void gate_init(struct invalidate_gate *gate)
 {
@@ -137,7 +138,7 @@ static void park(struct invalidate_gate *gate, struct cl_gate_entry *entry)
 	uint64_t start, end;
 
 	entry->state = CL_GATE_PARKED;
-	entry->arrival_ns = gate_now_ns();
+	entry->arrival_ns = cl_now_ns();
 	queue_append(&gate->parked, entry);
 	gate->nparked++;
 	if (entry->kind == CL_GATE_FILL && entry->caches && !entry->maybe_direct) {
@@ -147,14 +148,6 @@ static void park(struct invalidate_gate *gate, struct cl_gate_entry *entry)
 }
 
 /* -------------------------------------------------------------- entering, leaving */
-
-uint64_t gate_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 static bool enter(struct cl_mapping *mapping, struct cl_gate_entry *entry,
 		  bool may_park)
@@ -174,6 +167,10 @@ static bool enter(struct cl_mapping *mapping, struct cl_gate_entry *entry,
 		park(gate, entry);
 	}
 	cl_mutex_unlock(&gate->lock);
+	if (granted)
+		CL_POINT(gate_granted);
+	else if (may_park)
+		CL_POINT(gate_parked);
 	return granted;
 }
 
@@ -192,6 +189,16 @@ static void post_semaphore(struct cl_gate_entry *entry)
 	sem_post(entry->granted_arg);
 }
 
+#ifdef FOLDFS_TEST_POINTS
+static bool is_posted(const void *arg)
+{
+	int value = 0;
+
+	sem_getvalue((sem_t *)(uintptr_t)arg, &value);
+	return value > 0;
+}
+#endif
+
 void cl_gate_enter_wait(struct cl_mapping *mapping, struct cl_gate_entry *entry)
 {
 	sem_t granted;
@@ -199,9 +206,11 @@ void cl_gate_enter_wait(struct cl_mapping *mapping, struct cl_gate_entry *entry)
 	sem_init(&granted, 0, 0);
 	entry->granted = post_semaphore;
 	entry->granted_arg = &granted;
-	if (!cl_gate_enter(mapping, entry))
+	if (!cl_gate_enter(mapping, entry)) {
+		CL_AWAIT("the gate", is_posted, &granted);
 		while (sem_wait(&granted) < 0)
 			; /* EINTR */
+	}
 	sem_destroy(&granted);
 }
 
@@ -241,6 +250,7 @@ void cl_gate_leave(struct cl_mapping *mapping, struct cl_gate_entry *entry)
 	struct cl_gate_entry *next;
 
 	cl_rank_assert_not_held(CL_RANK_PAGE);
+	CL_POINT(gate_leaving);
 	cl_mutex_lock(&gate->lock);
 	assert(entry->state == CL_GATE_GRANTED);
 	queue_remove(&gate->granted, entry);

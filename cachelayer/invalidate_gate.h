@@ -41,8 +41,6 @@ size_t gate_rescue(struct invalidate_gate *gate, struct cl_range range,
 /** Whether a FILL that touches the range (bytes) is parked. */
 bool gate_fill_parked(struct invalidate_gate *gate, struct cl_range range);
 
-uint64_t gate_now_ns(void);
-
 void gate_init(struct invalidate_gate *gate);
 void gate_fini(struct invalidate_gate *gate);
 

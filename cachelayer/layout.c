@@ -10,6 +10,7 @@
 #include "mapping_internal.h"
 #include "page_cache.h"
 #include "page_lock.h"
+#include "test_point.h"
 #include "verify.h"
 
 static void remove_pages(struct cl_mapping *mapping, uint64_t index, uint64_t end)
@@ -53,6 +54,7 @@ void cl_mapping_set_size(struct cl_mapping *mapping, uint64_t size)
 	gate_assert(mapping, GATE_BIT(CL_GATE_EXCLUSIVE),
 		    ((struct cl_range){size < old ? size : old, CL_RANGE_EOF}));
 	atomic_store(&mapping->size, size);
+	CL_POINT(layout_sized);
 	if (size < old) {
 		remove_pages(mapping, page_index_up(size), UINT64_MAX);
 		zero_tail(mapping, size);

@@ -8,6 +8,7 @@
 #include "mapping_internal.h"
 #include "page_cache.h"
 #include "page_lock.h"
+#include "test_point.h"
 
 int cl_mapping_create(struct cl_cache *cache, const struct cl_store_ops *ops,
 		      void *store, uint64_t size, struct cl_mapping **ret_mapping)
@@ -52,8 +53,10 @@ void cl_mapping_free(struct cl_mapping *mapping)
 	if (!mapping)
 		return;
 	flusher_remove(mapping);
+	CL_POINT(free_begun);
 	cl_gate_enter_wait(mapping, &entry);
 	error = cl_writeback(mapping, entry.range);
+	CL_POINT(free_written);
 
 	const uint64_t lost = drop_all(mapping);
 

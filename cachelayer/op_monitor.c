@@ -8,8 +8,6 @@
 
 #include "op_monitor.h"
 
-#include <time.h>
-
 #include "mapping_internal.h"
 #include "test_point.h"
 
@@ -19,13 +17,9 @@
 void op_monitor_init(struct cl_cache *cache)
 {
 	struct op_monitor *mon = &cache->monitor;
-	pthread_condattr_t attr;
 
 	cl_mutex_init(&mon->lock, CL_RANK_OP_MONITOR, "operation monitor");
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&mon->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	cl_cond_init(&mon->changed);
 	CDS_INIT_LIST_HEAD(&mon->running);
 }
 
@@ -35,11 +29,11 @@ void op_monitor_fini(struct cl_cache *cache)
 
 	cl_mutex_lock(&mon->lock);
 	mon->stopping = true;
-	pthread_cond_broadcast(&mon->changed);
+	cl_cond_broadcast(&mon->changed);
 	cl_mutex_unlock(&mon->lock);
 	if (mon->started)
-		pthread_join(mon->thread, NULL);
-	pthread_cond_destroy(&mon->changed);
+		cl_thread_join(mon->thread);
+	cl_cond_destroy(&mon->changed);
 	cl_mutex_destroy(&mon->lock);
 }
 
@@ -60,12 +54,13 @@ static void rescue(struct op_monitor *mon, struct monitored_op *m, uint64_t now_
 	}
 	m->in_use = true;
 	cl_mutex_unlock(&mon->lock);
+	CL_POINT(rescuing);
 	const size_t rescued = gate_rescue(gate, range, since_ns, until_ns);
 
 	cl_mutex_lock(&mon->lock);
 	m->in_use = false;
 	m->rescued += rescued;
-	pthread_cond_broadcast(&mon->changed);
+	cl_cond_broadcast(&mon->changed);
 }
 
 static bool may_need_rescue(const struct monitored_op *m, uint64_t now_ns)
@@ -161,7 +156,7 @@ static void watchdog_round(struct cl_cache *cache, uint64_t now_ns)
 		cache_event_send(cache, &event);
 		cl_mutex_lock(&mon->lock);
 		m->in_use = false;
-		pthread_cond_broadcast(&mon->changed);
+		cl_cond_broadcast(&mon->changed);
 	}
 }
 
@@ -177,11 +172,7 @@ static bool any_closed(const struct op_monitor *mon)
 
 static void doze(struct op_monitor *mon, uint64_t ns)
 {
-	const uint64_t until = gate_now_ns() + ns;
-	const struct timespec deadline = {(time_t)(until / 1000000000u),
-					  (long)(until % 1000000000u)};
-
-	pthread_cond_timedwait(&mon->changed, &mon->lock.mutex, &deadline);
+	cl_cond_wait_until(&mon->changed, &mon->lock, cl_now_ns() + ns);
 }
 
 static void *monitor_main(void *arg)
@@ -191,7 +182,7 @@ static void *monitor_main(void *arg)
 
 	cl_mutex_lock(&mon->lock);
 	while (!mon->stopping) {
-		const uint64_t now_ns = gate_now_ns();
+		const uint64_t now_ns = cl_now_ns();
 
 		watchdog_round(cache, now_ns);
 		if (!CL_BROKEN(rescue))
@@ -202,7 +193,7 @@ static void *monitor_main(void *arg)
 		}
 		mon->dozing = true;
 		if (cds_list_empty(&mon->running))
-			pthread_cond_wait(&mon->changed, &mon->lock.mutex);
+			cl_cond_wait(&mon->changed, &mon->lock);
 		else
 			doze(mon, WATCH_NS);
 		mon->dozing = false;
@@ -219,8 +210,7 @@ static int start_thread(struct cl_cache *cache)
 
 	cl_mutex_assert_held(&mon->lock);
 	if (!mon->started) {
-		const int error =
-			pthread_create(&mon->thread, NULL, monitor_main, cache);
+		const int error = cl_thread_start(&mon->thread, monitor_main, cache);
 
 		if (error)
 			return -error;
@@ -238,10 +228,10 @@ int op_monitor_begin(struct monitored_op *m)
 
 	if (ret == 0) {
 		m->phase = "waiting for another operation on the file";
-		m->started_ns = gate_now_ns();
+		m->started_ns = cl_now_ns();
 		cds_list_add_tail(&m->link, &mon->running);
 		while (m->mapping->op_running)
-			pthread_cond_wait(&mon->changed, &mon->lock.mutex);
+			cl_cond_wait(&mon->changed, &mon->lock);
 		m->mapping->op_running = true;
 	}
 	cl_mutex_unlock(&mon->lock);
@@ -255,7 +245,7 @@ void op_monitor_phase(struct monitored_op *m, const char *phase, bool closed)
 	cl_mutex_lock(&mon->lock);
 	m->phase = phase;
 	if (closed && !m->closed && mon->dozing)
-		pthread_cond_broadcast(&mon->changed);
+		cl_cond_broadcast(&mon->changed);
 	m->closed = closed;
 	cl_mutex_unlock(&mon->lock);
 }
@@ -270,7 +260,7 @@ void op_monitor_notify_begin(struct monitored_op *m, struct cl_range notified,
 	m->notified = notified;
 	m->adopting = adopting;
 	m->told_slow_notification = false;
-	m->notify_started_ns = gate_now_ns();
+	m->notify_started_ns = cl_now_ns();
 	cl_mutex_unlock(&mon->lock);
 }
 
@@ -281,7 +271,7 @@ void op_monitor_notify_end(struct monitored_op *m)
 	cl_mutex_lock(&mon->lock);
 	m->notify_started_ns = 0;
 	while (m->in_use)
-		pthread_cond_wait(&mon->changed, &mon->lock.mutex);
+		cl_cond_wait(&mon->changed, &mon->lock);
 	cl_mutex_unlock(&mon->lock);
 }
 
@@ -291,10 +281,10 @@ void op_monitor_end(struct monitored_op *m)
 
 	cl_mutex_lock(&mon->lock);
 	while (m->in_use)
-		pthread_cond_wait(&mon->changed, &mon->lock.mutex);
+		cl_cond_wait(&mon->changed, &mon->lock);
 	cds_list_del(&m->link);
 	m->mapping->op_running = false;
-	pthread_cond_broadcast(&mon->changed);
+	cl_cond_broadcast(&mon->changed);
 	cl_mutex_unlock(&mon->lock);
 }
 
@@ -323,7 +313,7 @@ size_t cl_cache_running_ops(struct cl_cache *cache, struct cl_running_op *ret_op
 	size_t n = 0;
 
 	cl_mutex_lock(&mon->lock);
-	const uint64_t now_ns = gate_now_ns();
+	const uint64_t now_ns = cl_now_ns();
 
 	cds_list_for_each_entry(m, &mon->running, link)
 	{

@@ -13,7 +13,7 @@
 #include <urcu/list.h>
 
 #include "cachelayer/range_op.h"
-#include "lock_rank.h"
+#include "cond.h"
 
 /*
  * A READ that came while a notification of its pages was in flight, and has waited for
@@ -30,7 +30,7 @@
 
 struct op_monitor {
 	struct cl_mutex lock;
-	pthread_cond_t changed;
+	struct cl_cond changed;
 	/* Guarded by lock. */
 	struct cds_list_head running; /* struct monitored_op */
 	bool started, stopping;

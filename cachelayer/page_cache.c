@@ -107,6 +107,7 @@ struct cl_page *page_cache_lock_next(struct cl_mapping *mapping, uint64_t *index
 		cl_mutex_unlock(&mapping->table.lock);
 		if (!page)
 			return NULL;
+		CL_POINT(page_found);
 		page_lock(page);
 		if (page_cache_is(page, mapping, *index))
 			return page;

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 
+#include "cond.h"
 #include "mapping_internal.h"
 #include "op_monitor.h"
 #include "rekey.h"
@@ -126,7 +127,7 @@ static void find_affected(struct run *r)
 /** Strike a range from the resident set, and have the upper cache drop it. */
 static int notify(struct run *r, struct cl_range range, uint64_t *ret_ns)
 {
-	const uint64_t started_ns = gate_now_ns();
+	const uint64_t started_ns = cl_now_ns();
 
 	gate_strike(&r->mapping->gate, range);
 	CL_STEP(struck);
@@ -135,7 +136,7 @@ static int notify(struct run *r, struct cl_range range, uint64_t *ret_ns)
 
 	op_monitor_notify_end(&r->monitored);
 	r->report.notifications++;
-	*ret_ns = gate_now_ns() - started_ns;
+	*ret_ns = cl_now_ns() - started_ns;
 	return ret;
 }
 
@@ -382,19 +383,19 @@ static int run_steps(struct run *r, uint64_t max_size, int (*change_store)(void 
 	if (ret < 0)
 		return ret;
 
-	const uint64_t closed_ns = gate_now_ns();
+	const uint64_t closed_ns = cl_now_ns();
 
 	ret = close_and_chase(r);
 	if (ret == 0) {
-		const uint64_t exclusive_ns = gate_now_ns();
+		const uint64_t exclusive_ns = cl_now_ns();
 
 		atomic_store(&mapping->size_told, false);
 		ret = invalidate(r, max_size, change_store, arg);
 		cl_gate_leave(mapping, &r->exclusive);
-		r->report.exclusive_ns = gate_now_ns() - exclusive_ns;
+		r->report.exclusive_ns = cl_now_ns() - exclusive_ns;
 	}
 	open_gate(r, size_before);
-	r->report.closed_ns = gate_now_ns() - closed_ns;
+	r->report.closed_ns = cl_now_ns() - closed_ns;
 	if (ret == 0)
 		unmap_again(r, size_before);
 	else if (r->shrunk)

@@ -16,6 +16,7 @@
 #include "mapping_internal.h"
 #include "page_cache.h"
 #include "page_lock.h"
+#include "test_point.h"
 #include "verify.h"
 
 /* Enough to make the lock worth taking, few enough that nobody waits long. */
@@ -222,6 +223,7 @@ static bool try_take(struct cl_cache *cache, struct cl_page *page)
 
 	if (!page_trylock(page))
 		return false;
+	CL_POINT(reclaim_locked);
 	if (!page_test(page, busy) && page_test(page, PAGE_UPTODATE) &&
 	    page_pins(page) == 2) {
 		verify_before_reclaim(cache, page);
@@ -238,6 +240,7 @@ unsigned reclaim_some(struct cl_cache *cache)
 	const unsigned n = isolate_batch(cache, batch);
 	unsigned freed = 0;
 
+	CL_POINT(reclaim_isolated);
 	for (unsigned i = 0; i < n; i++) {
 		if (try_take(cache, batch[i]))
 			freed++;

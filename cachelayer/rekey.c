@@ -13,6 +13,7 @@
 #include "mapping_internal.h"
 #include "page_cache.h"
 #include "page_lock.h"
+#include "test_point.h"
 
 struct moved_pages {
 	struct cl_page **pages; /* pinned, ascending */
@@ -61,6 +62,7 @@ static bool move_one(struct cl_mapping *mapping, struct cl_page *page, uint64_t 
 {
 	bool moved = false;
 
+	CL_POINT(rekey_next);
 	page_lock(page);
 	if (page_cache_is(page, mapping, from))
 		moved = page_cache_move(page, to);

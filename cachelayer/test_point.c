@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Rules that tests break and steps that they hold open; see the header.
+ * Rules that tests break, steps that they hold open, and the scheduler that they put
+ * behind the points; see the header.
  */
 
 #include "test_point.h"
@@ -36,6 +37,9 @@ static const char *pause_file; /* NULL: no pause */
 static unsigned pause_step;
 
 static _Atomic bool has_paused;
+
+/* Changes only while nobody is in the library. */
+static const struct cl_test_scheduler *scheduler;
 
 __attribute__((noreturn)) static void refuse(const char *variable, const char *value)
 {
@@ -85,6 +89,7 @@ void cl_test_step(enum cl_step step)
 {
 	int fd;
 
+	cl_test_point(step_names[step]);
 	pthread_once(&once, read_environment);
 	if (!pause_file || pause_step != step || atomic_exchange(&has_paused, true))
 		return;
@@ -94,6 +99,28 @@ void cl_test_step(enum cl_step step)
 	close(fd);
 	while (access(pause_file, F_OK) == 0)
 		usleep(POLL_US);
+}
+
+void cl_test_schedule(const struct cl_test_scheduler *new_scheduler)
+{
+	scheduler = new_scheduler;
+}
+
+const struct cl_test_scheduler *cl_test_scheduler(void)
+{
+	return scheduler;
+}
+
+void cl_test_point(const char *name)
+{
+	if (scheduler)
+		scheduler->point(name);
+}
+
+void cl_test_await(const char *what, bool (*ready)(const void *arg), const void *arg)
+{
+	if (scheduler)
+		scheduler->wait(what, ready, arg, UINT64_MAX);
 }
 
 #endif

@@ -20,6 +20,7 @@
 #include "page_cache.h"
 #include "page_lock.h"
 #include "store_io.h"
+#include "test_point.h"
 #include "verify.h"
 
 struct writer {
@@ -71,6 +72,7 @@ static struct cl_page *lock_one(struct cl_mapping *mapping, uint64_t index)
 			return NULL;
 		if (ret == PAGE_FOUND_NEW)
 			return page;
+		CL_POINT(page_found);
 		page_lock(page);
 		if (page_cache_is(page, mapping, index)) {
 			page_wait_writeback(page);
@@ -150,6 +152,7 @@ static ssize_t write_through(struct writer *w)
 	int error;
 	const size_t done = store_write(w->mapping, &iov, 1, w->offset, &error);
 
+	CL_POINT(write_stored);
 	/* The writer hears of it at once. Where nothing is known of the bytes any more,
 	 * so do all who have the file open; that the store is full concerns only him.
 	 */
@@ -269,6 +272,7 @@ ssize_t cl_write(struct cl_mapping *mapping, const void *buf, size_t len,
 	ret = lock_range(&w);
 	if (ret < 0)
 		goto out;
+	CL_POINT(write_locked);
 	ret = try_write_back(&w) ? (ssize_t)len : write_through(&w);
 	unlock_range(&w);
 out:

@@ -15,6 +15,7 @@
 #include "page_cache.h"
 #include "page_lock.h"
 #include "store_io.h"
+#include "test_point.h"
 
 #define CLUSTER_PAGES 256
 
@@ -77,8 +78,10 @@ static void gather(struct cluster *c, uint64_t *index, uint64_t end)
 			arena_unpin(&mapping->cache->arena, page);
 			return;
 		}
-		if (first)
+		if (first) {
+			CL_POINT(page_found);
 			page_lock(page);
+		}
 		*index = found + 1;
 		if (!start_locked(mapping, page, found)) {
 			arena_unpin(&mapping->cache->arena, page);
@@ -103,6 +106,7 @@ static int send(struct cluster *c)
 	int iovcnt = 0, error = 0;
 	size_t done = 0;
 
+	CL_POINT(writeback_marked);
 	/* Bytes past the end of the file are not the file's. */
 	if (len > size - start)
 		len = size > start ? size - start : 0;
@@ -114,6 +118,7 @@ static int send(struct cluster *c)
 	}
 	if (len > 0)
 		done = store_write(mapping, iov, iovcnt, start, &error);
+	CL_POINT(writeback_stored);
 
 	/* A page that was sent in part is sent again: the store takes whole pages, or
 	 * we cannot tell. */
