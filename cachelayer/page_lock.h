@@ -15,6 +15,7 @@
 
 #include "lock_rank.h"
 #include "page.h"
+#include "test_point.h"
 
 static inline struct cl_lock_key page_lock_key(const struct cl_page *page)
 {
@@ -27,7 +28,27 @@ static inline struct cl_lock_key page_lock_key(const struct cl_page *page)
 void page_lock_at(struct cl_page *page, const char *site);
 bool page_trylock_at(struct cl_page *page, const char *site);
 void page_unlock_at(struct cl_page *page, const char *site);
-#define page_lock(page)	   page_lock_at(page, CL_LOCK_SITE)
+
+#ifdef FOLDFS_TEST_POINTS
+static inline bool page_is_unlocked(const void *page)
+{
+	return !page_test(page, PAGE_LOCKED);
+}
+
+static inline bool page_is_written(const void *page)
+{
+	return !page_test(page, PAGE_WRITEBACK);
+}
+#endif
+
+/* Every wait for a page is a scheduler's of the tests first, if there is one: it must
+ * know who waits for what (test_point.h). */
+static inline void page_lock_when_free(struct cl_page *page, const char *site)
+{
+	CL_AWAIT("a page lock", page_is_unlocked, page);
+	page_lock_at(page, site);
+}
+#define page_lock(page)	   page_lock_when_free(page, CL_LOCK_SITE)
 #define page_trylock(page) page_trylock_at(page, CL_LOCK_SITE)
 #define page_unlock(page)  page_unlock_at(page, CL_LOCK_SITE)
 
@@ -42,6 +63,12 @@ void page_unlock_at(struct cl_page *page, const char *site);
  * locks: the end of a writeback needs none.
  */
 void page_wait_writeback(struct cl_page *page);
+
+static inline void page_await_writeback(struct cl_page *page)
+{
+	CL_AWAIT("a writeback", page_is_written, page);
+	page_wait_writeback(page);
+}
 
 /** Clear WRITEBACK (and set `bits` in the same step), wake whoever waits for that. */
 void page_end_writeback(struct cl_page *page, uint32_t bits);

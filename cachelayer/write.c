@@ -75,7 +75,7 @@ static struct cl_page *lock_one(struct cl_mapping *mapping, uint64_t index)
 		CL_POINT(page_found);
 		page_lock(page);
 		if (page_cache_is(page, mapping, index)) {
-			page_wait_writeback(page);
+			page_await_writeback(page);
 			return page;
 		}
 		page_unlock(page);

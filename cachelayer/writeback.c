@@ -146,7 +146,7 @@ static void wait_for_others(struct cl_mapping *mapping, uint64_t index, uint64_t
 
 		if (!page)
 			return;
-		page_wait_writeback(page);
+		page_await_writeback(page);
 		arena_unpin(&mapping->cache->arena, page);
 	}
 }
