@@ -22,6 +22,8 @@
 /* With less, sequential reading would be slow: say so rather than let it be. */
 #define REQUEST_BYTES_MIN ((size_t)64 << 10)
 
+#define FAILURE_TOLD_NS (60ull * 1000 * 1000 * 1000)
+
 static _Atomic bool has_lost_data;
 
 /* libfuse's threads, the continuations', and what runs beside them. */
@@ -71,6 +73,17 @@ static void report_slow(struct inode *inode, const struct cl_event *event)
 		  pages, (double)event->age_ns / 1e9, event->phase);
 }
 
+/* What cannot be written is tried again every few seconds, in pieces. One line for each
+ * file and minute says enough. */
+static bool failure_is_news(struct inode *inode)
+{
+	const uint64_t now = inode_clock_ns();
+	uint64_t told = atomic_load(&inode->failure_told);
+
+	return (told == 0 || now - told >= FAILURE_TOLD_NS) &&
+	       atomic_compare_exchange_strong(&inode->failure_told, &told, now);
+}
+
 static void on_event(void *arg, const struct cl_event *event)
 {
 	struct inode *inode = event->store;
@@ -87,11 +100,12 @@ static void on_event(void *arg, const struct cl_event *event)
 			page);
 		break;
 	case CL_EVENT_WRITEBACK_FAILED:
-		log_inode(
-			LOG_ERR, inode,
-			"cannot write %llu pages from page %llu: %s; they are kept, and "
-			"tried again",
-			npages, page, error);
+		if (failure_is_news(inode))
+			log_inode(
+				LOG_ERR, inode,
+				"cannot write %llu pages from page %llu: %s; they are "
+				"kept, and tried again (said once a minute)",
+				npages, page, error);
 		break;
 	case CL_EVENT_DATA_LOST:
 		atomic_store(&has_lost_data, true);

@@ -53,6 +53,8 @@ struct inode {
 	_Atomic bool unlinked;	    /* the last name has gone, as far as we know */
 	_Atomic unsigned executing; /* open files that are being executed */
 	_Atomic bool torn;	    /* a range operation broke off half way */
+	_Atomic uint64_t failure_told; /* coarse clock: the log's last word of a failed
+					  writeback */
 	struct range_stats range_stats;
 
 	/* Guarded by the inode table's lock. */
