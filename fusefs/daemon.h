@@ -16,6 +16,7 @@
 
 struct fd_pressure;
 struct inode_table;
+struct serving;
 struct store_probe;
 struct worker_pool;
 
@@ -46,6 +47,7 @@ struct options {
 struct daemon {
 	struct options options;
 	struct fuse_session *session;
+	struct serving *serving; /* its threads */
 	struct cl_cache *cache;
 	struct inode_table *inodes;
 	int source_fd;	  /* O_PATH of the source directory */

@@ -7,17 +7,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/sysmacros.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "background.h"
 #include "log.h"
 #include "operations.h"
+#include "serving.h"
 #include "store_stat.h"
 
 /*
@@ -27,6 +23,10 @@
  * users a share of memory, which is thousands.
  */
 #define MAX_BACKGROUND 1024
+
+/* For how long a thread looks for the next request before it sleeps: about what it
+ * takes to put it to sleep and wake it up again. */
+#define SPIN_NS_MAX 50000
 
 /* What the page cache protocol wants from the kernel if it has it. */
 #define WANTED                                                                         \
@@ -64,15 +64,6 @@ void session_init(void *userdata, struct fuse_conn_info *conn)
 	conn->max_read = (unsigned)daemon->max_request_bytes;
 	conn->time_gran = 1;
 	background_ready(daemon->options.log_level);
-}
-
-/* The thread that session_run() keeps, and a signal that wakes it up. */
-static pthread_t serving_thread;
-static _Atomic bool has_stopped;
-
-static void wake_up(int signal)
-{
-	(void)signal;
 }
 
 /* ------------------------------------------------------------------- mounting */
@@ -132,18 +123,18 @@ int session_create(struct daemon *daemon)
 	if (!daemon->session)
 		status = status < 0 ? status : -EINVAL; /* libfuse has said why */
 	fuse_opt_free_args(&args);
+	if (status == 0)
+		status = serving_create(daemon->session, daemon->options.threads,
+					SPIN_NS_MAX, &daemon->serving);
 	return status;
 }
 
 int session_mount(struct daemon *daemon)
 {
 	const char *mountpoint = daemon->options.mountpoint;
-	const struct sigaction action = {.sa_handler = wake_up};
 	struct inode_key key;
 	int status;
 
-	serving_thread = pthread_self();
-	sigaction(SIGUSR1, &action, NULL);
 	if (fuse_session_mount(daemon->session, mountpoint) < 0) {
 		log_msg(LOG_ERR, "cannot mount on %s", mountpoint);
 		return -EIO;
@@ -160,45 +151,22 @@ void session_free(struct daemon *daemon)
 {
 	if (!daemon->session)
 		return;
+	serving_free(daemon->serving);
 	fuse_session_unmount(daemon->session);
 	fuse_session_destroy(daemon->session);
+	daemon->serving = NULL;
 	daemon->session = NULL;
 }
 
 /* -------------------------------------------------------------------- serving */
 
-static int serve(struct daemon *daemon)
-{
-	struct fuse_loop_config *config = fuse_loop_cfg_create();
-	int status;
-
-	if (!config)
-		return -ENOMEM;
-	/* A queue of its own for each thread: they do not fight for one lock. */
-	fuse_loop_cfg_set_clone_fd(config, 1);
-	fuse_loop_cfg_set_max_threads(config, daemon->options.threads);
-	status = fuse_session_loop_mt(daemon->session, config);
-	fuse_loop_cfg_destroy(config);
-	return status > 0 ? -status : status;
-}
-
 int session_run(struct daemon *daemon)
 {
-	const int status = serve(daemon);
-
-	atomic_store(&has_stopped, true);
-	return status;
+	return serving_run(daemon->serving);
 }
 
 void session_stop(struct daemon *daemon)
 {
-	const struct timespec moment = {.tv_nsec = 10000000};
-
 	fuse_session_exit(daemon->session);
-	/* libfuse's main thread looks at that when a signal interrupts it; one that
-	 * comes just before it goes to sleep is lost, so there are more. */
-	while (!atomic_load(&has_stopped)) {
-		pthread_kill(serving_thread, SIGUSR1);
-		nanosleep(&moment, NULL);
-	}
+	serving_stop(daemon->serving);
 }

@@ -24,7 +24,7 @@ int session_mount(struct daemon *daemon);
  *  @return 0 or a negative errno */
 int session_run(struct daemon *daemon);
 
-/** Make session_run() return, from another thread; returns when it has. */
+/** Make session_run() return, from another thread; returns at once. */
 void session_stop(struct daemon *daemon);
 
 /** Of struct fuse_lowlevel_ops: agree with the kernel on what we do. */

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef FUSEFS_SERVING_H
+#define FUSEFS_SERVING_H
+
+/*
+ * The threads that take requests from the kernel and have libfuse handle them.
+ *
+ * Most of what a small request costs is waking somebody up. So requests that come close
+ * together are served by one thread, which looks for the next one for a moment before
+ * it goes to sleep; others wait in reserve and step in when it is held up.
+ */
+
+#define FUSE_USE_VERSION FUSE_MAKE_VERSION(3, 14)
+#include <fuse_lowlevel.h>
+
+struct serving;
+
+/**
+ * @param session      not mounted yet, or mounted; must stay until serving_free()
+ * @param threads_max  how many requests may be under way in these threads, at least 1
+ * @param spin_ns_max  for how long to look for the next request before sleeping;
+ *                     nanoseconds, 0: sleep at once
+ * @return 0 or a negative errno
+ */
+int serving_create(struct fuse_session *session, unsigned threads_max,
+		   unsigned spin_ns_max, struct serving **ret_serving);
+/** NULL is fine. serving_run() has returned or was never called. */
+void serving_free(struct serving *serving);
+
+/** Serve, on this thread and others, until the session has ended (it was unmounted or
+ *  aborted) or serving_stop(). The session is mounted. Returns when every request that
+ *  was begun has been left by its thread.
+ *  @return 0 or a negative errno */
+int serving_run(struct serving *serving);
+
+/** Make serving_run() return. From any thread; returns at once. */
+void serving_stop(struct serving *serving);
+
+/**
+ * The calling thread is about to wait for something slow, the store's disk for
+ * instance: another one is to look for requests meanwhile. Nothing if it is not a
+ * serving thread, or has said so for this request. It is a matter of speed alone: a
+ * thread that is held up unannounced is replaced after a moment, too.
+ */
+void serving_will_wait(void);
+
+#endif
