@@ -90,6 +90,23 @@ static int set_times(struct inode *inode, const struct stat *attr, int to_set)
 		       : 0;
 }
 
+/*
+ * Nothing to set: so the kernel asks, before a change of the file's bytes, for what is
+ * due to be cleared for it (killpriv.h). A change of owner to the same one does that,
+ * by the store's own rules. Should the store refuse, it clears them at the change.
+ */
+static void clear_setid(struct inode *inode, fuse_req_t req)
+{
+	bool restore;
+
+	if (!S_ISREG(inode->type) || fuse_req_ctx(req)->uid == 0)
+		return;
+	restore = credentials_fsetid_drop(req, inode->fd);
+	(void)!fchownat(inode->fd, "", (uid_t)-1, (gid_t)-1, AT_EMPTY_PATH);
+	if (restore)
+		credentials_fsetid_restore();
+}
+
 void setattr_rest(fuse_req_t req, struct inode *inode, const struct stat *attr,
 		  int to_set, struct fuse_file_info *fi)
 {
@@ -97,6 +114,8 @@ void setattr_rest(fuse_req_t req, struct inode *inode, const struct stat *attr,
 
 	(void)fi;
 	change_begin(inode);
+	if (to_set == 0)
+		clear_setid(inode, req);
 	/* The owner first: it clears set-id bits, which the mode may set again. */
 	if (to_set & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID))
 		status = set_owner(inode, attr, to_set);

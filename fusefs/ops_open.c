@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "change_guard.h"
+#include "notifier.h"
 #include "open_file.h"
 #include "ops_data.h"
 #include "reply.h"
@@ -21,6 +22,7 @@ struct opening {
 	struct revalidate_waiter waiter;
 	fuse_req_t req;
 	struct fuse_file_info fi;
+	mode_t mode; /* before it was cut */
 };
 
 static void answer(fuse_req_t req, struct fuse_file_info *fi)
@@ -42,6 +44,7 @@ static void truncated(struct resize *resize, int status)
 {
 	struct opening *opening = caa_container_of(resize, struct opening, resize);
 
+	notifier_tell_mode(open_file_of(&opening->fi)->inode, opening->mode);
 	if (status < 0)
 		fail(opening->req, &opening->fi, status);
 	else
@@ -72,6 +75,7 @@ static void revalidate_first(struct inode *inode, struct opening *opening)
 
 static void truncate_first(struct inode *inode, struct opening *opening)
 {
+	opening->mode = inode->mode;
 	opening->resize.size = 0;
 	opening->resize.done = truncated;
 	resize_start(&opening->resize, inode, opening->req);

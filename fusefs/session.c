@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "background.h"
+#include "killpriv.h"
 #include "log.h"
 #include "operations.h"
 #include "serving.h"
@@ -36,9 +37,9 @@
 	 FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_EXPLICIT_INVAL_DATA)
 /*
  * And what not. AUTO_INVAL_DATA would win over EXPLICIT_INVAL_DATA and drop whole files
- * for a new mtime. WRITEBACK_CACHE would make the kernel ignore our sizes. Without
- * HANDLE_KILLPRIV the kernel itself asks for set-id bits to be cleared before it writes
- * from its cache. Answers come from memory that stays where it is: no pipes.
+ * for a new mtime. WRITEBACK_CACHE would make the kernel ignore our sizes.
+ * HANDLE_KILLPRIV would also have us clear the bits for those who may keep them.
+ * Answers come from memory that stays where it is: no pipes.
  */
 #define UNWANTED                                                                       \
 	(FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_WRITEBACK_CACHE |                         \
@@ -53,11 +54,18 @@
 #define UNWANTED_QUEUES 0
 #endif
 
+/* Since libfuse 3.17; see killpriv.h. */
+#ifdef FUSE_CAP_HANDLE_KILLPRIV_V2
+#define WANTED_KILLPRIV FUSE_CAP_HANDLE_KILLPRIV_V2
+#else
+#define WANTED_KILLPRIV 0
+#endif
+
 void session_init(void *userdata, struct fuse_conn_info *conn)
 {
 	struct daemon *daemon = userdata;
 
-	conn->want |= conn->capable & WANTED;
+	conn->want |= conn->capable & (WANTED | WANTED_KILLPRIV);
 	conn->want &= ~(unsigned)(UNWANTED | UNWANTED_QUEUES);
 	conn->max_background = MAX_BACKGROUND;
 	conn->max_write = (unsigned)daemon->max_request_bytes;
@@ -138,6 +146,12 @@ int session_mount(struct daemon *daemon)
 	if (fuse_session_mount(daemon->session, mountpoint) < 0) {
 		log_msg(LOG_ERR, "cannot mount on %s", mountpoint);
 		return -EIO;
+	}
+	status = WANTED_KILLPRIV ? 0 : killpriv_promise(daemon->session);
+	if (status < 0) {
+		log_msg(LOG_ERR, "%s: libfuse does not let us at its requests",
+			mountpoint);
+		return status;
 	}
 	status = store_key(AT_FDCWD, mountpoint, &key);
 	if (status < 0)
