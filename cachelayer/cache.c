@@ -45,6 +45,8 @@ int cl_cache_create(const struct cl_cache_config *config, struct cl_cache **ret_
 	if (!cache)
 		return -ENOMEM;
 	cache->config = *config;
+	for (unsigned i = 0; i < CL_WAITS; i++)
+		cache->waits[i].unfairness = config->page_lock_unfairness;
 	cache->max_request_pages =
 		(uint32_t)pages_per_request(config->max_request_bytes);
 	ret = arena_init(&cache->arena, config->size_bytes);
@@ -118,6 +120,12 @@ void cl_cache_get_stats(struct cl_cache *cache, struct cl_cache_stats *ret_stats
 		COUNT(copied_on_write),
 	};
 #undef COUNT
+}
+
+void cl_cache_get_waits(struct cl_cache *cache, enum cl_wait wait,
+			struct cl_wait_stats *ret_stats)
+{
+	wait_class_get(&cache->waits[wait], ret_stats);
 }
 
 void cache_event(struct cl_cache *cache, enum cl_event_kind kind,

@@ -9,6 +9,7 @@
 #include "flusher.h"
 #include "op_monitor.h"
 #include "reclaim.h"
+#include "wait_class.h"
 
 struct cl_cache {
 	/* Set once. */
@@ -21,6 +22,7 @@ struct cl_cache {
 	struct reclaim reclaim;
 	struct flusher flusher;
 	struct op_monitor monitor;
+	struct wait_class waits[CL_WAITS];
 
 	/* Atomic. */
 	_Atomic uint32_t dirty;	    /* pages */
@@ -42,6 +44,9 @@ static inline void count_add(_Atomic uint64_t *counter, uint64_t n)
 	if (n)
 		atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
 }
+
+/** A wait of this kind in this cache. */
+#define cache_waits(cache, kind) (&(cache)->waits[CL_WAIT_##kind])
 
 /** Tell the owner of a thing that has no phase and no age; see struct cl_event. */
 void cache_event(struct cl_cache *cache, enum cl_event_kind kind,

@@ -160,7 +160,8 @@ static int reader_check(struct reader *r, struct cl_page *page, uint64_t index)
 		ret = reader_fill(r);
 		if (ret < 0)
 			return ret;
-		page_lock(page);
+		page_wait_filling(page, cache_waits(mapping->cache, FILL_PAGE));
+		page_lock(page, cache_waits(mapping->cache, FILL_PAGE));
 		ret = 1;
 	}
 	if (!page_cache_is(page, mapping, index) || !page_test(page, PAGE_UPTODATE)) {

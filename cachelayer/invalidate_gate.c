@@ -18,8 +18,9 @@
 #include "mapping_internal.h"
 #include "test_point.h"
 
-void gate_init(struct invalidate_gate *gate)
+void gate_init(struct invalidate_gate *gate, struct wait_class *waits)
 {
+	gate->waits = waits;
 	cl_mutex_init(&gate->lock, CL_RANK_GATE, "invalidate gate");
 	gate->granted = gate->parked = (struct gate_queue){NULL, NULL};
 	gate->nparked = 0;
@@ -220,11 +221,28 @@ struct call_list {
 	struct cl_gate_entry **link;
 };
 
+/** What its wait counts as. */
+static struct wait_class *waits_of(const struct invalidate_gate *gate,
+				   const struct cl_gate_entry *entry)
+{
+	switch (entry->kind) {
+	case CL_GATE_FILL:
+		return &gate->waits[CL_WAIT_FILL_GATE];
+	case CL_GATE_WRITE:
+		return &gate->waits[CL_WAIT_WRITE_GATE];
+	case CL_GATE_CLOSE:
+	case CL_GATE_EXCLUSIVE:
+		break;
+	}
+	return &gate->waits[CL_WAIT_RANGE_GATE];
+}
+
 static void grant_parked(struct invalidate_gate *gate, struct cl_gate_entry *entry,
 			 struct call_list *list)
 {
 	queue_remove(&gate->parked, entry);
 	gate->nparked--;
+	wait_class_add(waits_of(gate, entry), entry->arrival_ns);
 	grant(gate, entry);
 	entry->next_to_call = NULL;
 	*list->link = entry;

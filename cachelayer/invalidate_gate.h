@@ -5,6 +5,7 @@
 #include "cachelayer/gate.h"
 #include "lock_rank.h"
 #include "resident_set.h"
+#include "wait_class.h"
 
 struct gate_queue {
 	struct cl_gate_entry *first;
@@ -13,6 +14,9 @@ struct gate_queue {
 
 /** See cachelayer/gate.h for what it does. */
 struct invalidate_gate {
+	/* Set once: the cache's, by enum cl_wait. */
+	struct wait_class *waits;
+
 	struct cl_mutex lock;
 	/* Guarded by lock. */
 	struct gate_queue granted;
@@ -41,7 +45,8 @@ size_t gate_rescue(struct invalidate_gate *gate, struct cl_range range,
 /** Whether a FILL that touches the range (bytes) is parked. */
 bool gate_fill_parked(struct invalidate_gate *gate, struct cl_range range);
 
-void gate_init(struct invalidate_gate *gate);
+/** @param waits  the cache's, by enum cl_wait */
+void gate_init(struct invalidate_gate *gate, struct wait_class *waits);
 void gate_fini(struct invalidate_gate *gate);
 
 /** In debug builds: some granted entry of one of these kinds covers the range. */

@@ -18,7 +18,7 @@ static void remove_pages(struct cl_mapping *mapping, uint64_t index, uint64_t en
 	struct cl_page *page;
 
 	for (; (page = page_cache_lock_next(mapping, &index, end)); index++) {
-		page_await_writeback(page);
+		page_wait_writeback(page, cache_waits(mapping->cache, RANGE_PAGE));
 		page_cache_remove(page);
 		page_unlock(page);
 		arena_unpin(&mapping->cache->arena, page);

@@ -20,13 +20,14 @@
 #include "config.h"
 
 enum cl_lock_rank {
-	CL_RANK_OP_MONITOR = 5,	 /* op_monitor.c: which range operations run */
-	CL_RANK_GATE = 10,	 /* invalidate_gate.c: one gate's queues */
-	CL_RANK_PAGE = 20,	 /* page_lock.c */
-	CL_RANK_PAGE_TABLE = 30, /* page_table.c: one mapping's tree and tags */
-	CL_RANK_DIRTY_LIST = 40, /* flusher.c: which mappings are dirty */
-	CL_RANK_RECLAIM = 50,	 /* reclaim.c: the queues */
-	CL_RANK_ARENA = 60,	 /* arena.c: the free list */
+	CL_RANK_OP_MONITOR = 5,	   /* op_monitor.c: which range operations run */
+	CL_RANK_GATE = 10,	   /* invalidate_gate.c: one gate's queues */
+	CL_RANK_PAGE = 20,	   /* page_lock.c */
+	CL_RANK_PAGE_TABLE = 30,   /* page_table.c: one mapping's tree and tags */
+	CL_RANK_DIRTY_LIST = 40,   /* flusher.c: which mappings are dirty */
+	CL_RANK_RECLAIM = 50,	   /* reclaim.c: the queues */
+	CL_RANK_ARENA = 60,	   /* arena.c: the free list */
+	CL_RANK_PAGE_WAITERS = 70, /* page_waiters.c: one bucket; a leaf */
 };
 
 /** Ordering key of a lock inside its rank; compared major first. */
@@ -42,6 +43,19 @@ struct cl_mutex {
 	const char *name;
 #endif
 };
+
+/** For a mutex of static storage. */
+#ifdef CL_DEBUG_LOCKS
+#define CL_MUTEX_INITIALIZER(rank_, name_)                                             \
+	{                                                                              \
+		.mutex = PTHREAD_MUTEX_INITIALIZER, .rank = (rank_), .name = (name_)   \
+	}
+#else
+#define CL_MUTEX_INITIALIZER(rank_, name_)                                             \
+	{                                                                              \
+		.mutex = PTHREAD_MUTEX_INITIALIZER                                     \
+	}
+#endif
 
 void cl_mutex_init(struct cl_mutex *m, enum cl_lock_rank rank, const char *name);
 void cl_mutex_destroy(struct cl_mutex *m);

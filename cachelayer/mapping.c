@@ -21,7 +21,7 @@ int cl_mapping_create(struct cl_cache *cache, const struct cl_store_ops *ops,
 	mapping->ops = ops;
 	mapping->store = store;
 	atomic_init(&mapping->size, size);
-	gate_init(&mapping->gate);
+	gate_init(&mapping->gate, cache->waits);
 	page_table_init(&mapping->table, &cache->arena);
 	CDS_INIT_LIST_HEAD(&mapping->dirty_link);
 	*ret_mapping = mapping;

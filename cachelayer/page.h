@@ -32,17 +32,22 @@
 #include <stdatomic.h>
 
 #include "cachelayer/types.h"
+#include "config.h"
 
 struct cl_mapping;
 
 enum {
 	PAGE_LOCKED = 1u << 0,
-	PAGE_LOCK_WAITERS = 1u << 1,	  /* somebody sleeps for LOCKED */
-	PAGE_WRITEBACK_WAITERS = 1u << 2, /* somebody sleeps for WRITEBACK */
+	PAGE_LOCK_WAITERS = 1u << 1,	  /* whoever unlocks must look for sleepers */
+	PAGE_WRITEBACK_WAITERS = 1u << 2, /* whoever ends the writeback must */
 	PAGE_UPTODATE = 1u << 3,
 	PAGE_DIRTY = 1u << 4,
 	PAGE_WRITEBACK = 1u << 5,
 	PAGE_REMOVED = 1u << 6,
+	/* While LOCKED, the processor on which the lock was taken, as page_lock.c
+	 * counts them; 0: it has been handed to somebody who may not run yet. */
+	PAGE_OWNER_CPU_SHIFT = 8,
+	PAGE_OWNER_CPU = 0xffu << PAGE_OWNER_CPU_SHIFT,
 };
 
 enum page_queue {
@@ -69,6 +74,13 @@ struct cl_page {
 	struct cl_mapping *_Atomic mapping;
 	_Atomic uint64_t index;
 	uint64_t hash; /* XXH3 of a clean page; only with verify */
+
+#ifdef CL_DEBUG_LOCKS
+	/* Atomic: who has the lock (page_lock_debug.c). */
+	_Atomic int owner; /* thread id */
+	const char *_Atomic owner_site;
+	_Atomic uint64_t owned_since_ns;
+#endif
 };
 
 static inline bool page_test(const struct cl_page *page, uint32_t bit)

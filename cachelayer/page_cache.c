@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <string.h>
 
+#include "cond.h"
 #include "mapping_internal.h"
 #include "page_lock.h"
 #include "test_point.h"
@@ -27,15 +28,20 @@ struct cl_page *page_cache_alloc(struct cl_mapping *mapping, uint64_t index)
 {
 	struct cl_cache *cache = mapping->cache;
 
-	for (int round = 0; round < ALLOC_ROUNDS; round++) {
-		struct cl_page *page = arena_alloc(&cache->arena, mapping, index);
+	struct cl_page *page = arena_alloc(&cache->arena, mapping, index);
 
-		if (page)
-			return page;
+	if (page)
+		return page;
+
+	const uint64_t since_ns = cl_now_ns();
+
+	for (int round = 0; round < ALLOC_ROUNDS && !page; round++) {
 		if (reclaim_some(cache) == 0)
 			sched_yield();
+		page = arena_alloc(&cache->arena, mapping, index);
 	}
-	return NULL;
+	wait_class_add(cache_waits(cache, RECLAIM_PAGE), since_ns);
+	return page;
 }
 
 bool page_cache_is(const struct cl_page *page, const struct cl_mapping *mapping,
@@ -108,7 +114,7 @@ struct cl_page *page_cache_lock_next(struct cl_mapping *mapping, uint64_t *index
 		if (!page)
 			return NULL;
 		CL_POINT(page_found);
-		page_lock(page);
+		page_lock(page, cache_waits(mapping->cache, RANGE_PAGE));
 		if (page_cache_is(page, mapping, *index))
 			return page;
 		/* Reclaim was faster. */

@@ -63,7 +63,7 @@ static bool move_one(struct cl_mapping *mapping, struct cl_page *page, uint64_t 
 	bool moved = false;
 
 	CL_POINT(rekey_next);
-	page_lock(page);
+	page_lock(page, cache_waits(mapping->cache, RANGE_PAGE));
 	if (page_cache_is(page, mapping, from))
 		moved = page_cache_move(page, to);
 	page_unlock(page);

@@ -73,9 +73,10 @@ static struct cl_page *lock_one(struct cl_mapping *mapping, uint64_t index)
 		if (ret == PAGE_FOUND_NEW)
 			return page;
 		CL_POINT(page_found);
-		page_lock(page);
+		page_lock(page, cache_waits(mapping->cache, WRITE_PAGE));
 		if (page_cache_is(page, mapping, index)) {
-			page_await_writeback(page);
+			page_wait_writeback(page,
+					    cache_waits(mapping->cache, WRITE_PAGE));
 			return page;
 		}
 		page_unlock(page);

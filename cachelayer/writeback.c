@@ -80,7 +80,7 @@ static void gather(struct cluster *c, uint64_t *index, uint64_t end)
 		}
 		if (first) {
 			CL_POINT(page_found);
-			page_lock(page);
+			page_lock(page, cache_waits(mapping->cache, WRITEBACK_PAGE));
 		}
 		*index = found + 1;
 		if (!start_locked(mapping, page, found)) {
@@ -146,7 +146,7 @@ static void wait_for_others(struct cl_mapping *mapping, uint64_t index, uint64_t
 
 		if (!page)
 			return;
-		page_await_writeback(page);
+		page_wait_writeback(page, cache_waits(mapping->cache, WRITEBACK_PAGE));
 		arena_unpin(&mapping->cache->arena, page);
 	}
 }

@@ -36,6 +36,7 @@ struct options {
 	bool nonempty;	  /* mount over a directory that is not empty */
 	bool allow_other; /* allow_other or allow_root */
 	unsigned watchdog_s; /* what a range operation may take before it is reported */
+	unsigned page_lock_unfairness; /* see struct cl_cache_config */
 	double attr_timeout_s;
 	double entry_timeout_s;
 	int log_level;	    /* LOG_ERR … LOG_DEBUG of <syslog.h> */

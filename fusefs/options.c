@@ -26,6 +26,7 @@
 #define WRITEBACK_AGE_S_MAX	3600
 #define WATCHDOG_S_MAX		3600
 #define THREADS_MAX		256
+#define UNFAIRNESS_MAX		1000000
 
 static void complain(const char *name, const char *value, const char *remedy)
 {
@@ -159,6 +160,17 @@ static int set_watchdog(struct options *options, const char *value)
 	return 0;
 }
 
+static int set_page_lock_unfairness(struct options *options, const char *value)
+{
+	if (parse_unsigned(value, 0, UNFAIRNESS_MAX, &options->page_lock_unfairness) <
+	    0) {
+		complain("--page-lock-unfairness", value,
+			 "give a number from 0 (strictly fair) to 1000000");
+		return -EINVAL;
+	}
+	return 0;
+}
+
 static int set_attr_timeout(struct options *options, const char *value)
 {
 	if (parse_seconds(value, &options->attr_timeout_s) < 0) {
@@ -208,6 +220,7 @@ static const struct option_spec specs[] = {
 	{"log-level", required_argument, set_log_level},
 	{"verify", no_argument, set_verify},
 	{"watchdog", required_argument, set_watchdog},
+	{"page-lock-unfairness", required_argument, set_page_lock_unfairness},
 	{"attr-timeout", required_argument, set_attr_timeout},
 	{"entry-timeout", required_argument, set_entry_timeout},
 	{"nonempty", no_argument, set_nonempty},
@@ -301,6 +314,7 @@ static void set_defaults(struct options *options)
 	if (options->threads > THREADS_MAX)
 		options->threads = THREADS_MAX;
 	options->watchdog_s = 1;
+	options->page_lock_unfairness = CL_PAGE_LOCK_UNFAIRNESS;
 	options->attr_timeout_s = 1;
 	options->entry_timeout_s = 1;
 	options->log_level = LOG_NOTICE;

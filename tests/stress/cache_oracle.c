@@ -508,6 +508,8 @@ static void open_files(void)
 					       .verify = options.verify,
 					       .writeback = options.writeback,
 					       .writeback_age_ms = 5,
+					       .page_lock_unfairness =
+						       CL_PAGE_LOCK_UNFAIRNESS,
 					       .on_event = on_event};
 	unsigned long dice = options.seed;
 

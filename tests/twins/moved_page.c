@@ -16,6 +16,7 @@
 #define FROM 7
 #define TO   6
 
+static struct wait_class waits;
 static char got[CL_PAGE_SIZE];
 
 static void read_page(struct member *member)
@@ -46,7 +47,7 @@ static uint64_t index_that_is_read(void)
 	fixture_touch(&fx, page_range(FROM, FROM + 1));
 	page = page_table_lookup(&fx.mapping->table, FROM);
 	ck_assert_ptr_nonnull(page);
-	page_lock(page);
+	page_lock(page, &waits);
 	team_start(&reader, 1, read_page, &fx);
 	await_waiter(page);
 

@@ -27,6 +27,7 @@ struct cl_cache_config fixture_config(void)
 		.max_request_bytes = FIXTURE_MAX_REQUEST,
 		.max_requests = 7,
 		.writeback_age_ms = NEVER_MS,
+		.page_lock_unfairness = CL_PAGE_LOCK_UNFAIRNESS,
 	};
 }
 

@@ -3,7 +3,8 @@
  * Lock rank checks (-Ddebug_locks=true): each mistake ends the program, and the message
  * names both places.
  *
- * Check sees the signal; what was printed is looked at in a child of our own.
+ * Check sees the signal; what was printed is looked at in a child of our own. What
+ * takes too long is only reported, and that is read while it does.
  */
 
 #include <signal.h>
@@ -18,9 +19,10 @@
 #include "lock_rank.h"
 #include "mapping_internal.h"
 #include "page_cache.h"
-#include "page_lock.h"
+#include "page_lock_debug.h"
 
 static struct fixture fx;
+static struct wait_class waits = {.unfairness = CL_PAGE_LOCK_UNFAIRNESS};
 static struct cl_mutex outer, inner;
 
 static void setup(void)
@@ -74,8 +76,8 @@ START_TEST(pages_are_locked_in_ascending_order)
 {
 	struct cl_page *low = new_page(1), *high = new_page(2);
 
-	page_lock(low);
-	page_lock(high);
+	page_lock(low, &waits);
+	page_lock(high, &waits);
 	page_unlock(low);
 	page_unlock(high);
 	arena_unpin(&fx.cache->arena, low);
@@ -87,7 +89,7 @@ START_TEST(a_trylock_against_the_order_is_fine)
 {
 	struct cl_page *low = new_page(1), *high = new_page(2);
 
-	page_lock(high);
+	page_lock(high, &waits);
 	ck_assert(page_trylock(low));
 	page_unlock(low);
 	page_unlock(high);
@@ -114,16 +116,16 @@ static void lock_a_page_twice(void)
 {
 	struct cl_page *page = new_page(1);
 
-	page_lock(page);
-	page_lock(page);
+	page_lock(page, &waits);
+	page_lock(page, &waits);
 }
 
 static void lock_pages_descending(void)
 {
 	struct cl_page *low = new_page(1), *high = new_page(2);
 
-	page_lock(high);
-	page_lock(low);
+	page_lock(high, &waits);
+	page_lock(low, &waits);
 }
 
 static void lock_a_page_under_the_table(void)
@@ -131,7 +133,7 @@ static void lock_a_page_under_the_table(void)
 	struct cl_page *page = new_page(1);
 
 	cl_mutex_lock(&fx.mapping->table.lock);
-	page_lock(page);
+	page_lock(page, &waits);
 }
 
 static void release_what_is_not_held(void)
@@ -153,7 +155,7 @@ static void enter_the_gate_with_a_page_locked(void)
 {
 	struct cl_gate_entry entry = {.range = page_range(0, 1), .kind = CL_GATE_FILL};
 
-	page_lock(new_page(1));
+	page_lock(new_page(1), &waits);
 	cl_gate_try_enter(fx.mapping, &entry);
 }
 
@@ -201,6 +203,29 @@ static void invalidate_beside_fills(void)
 	(void)cl_invalidate(fx.mapping, whole_file);
 }
 
+static void take_a_page_of_a_lower_mapping(void)
+{
+	struct cl_mapping *other;
+	struct cl_page *low, *high;
+
+	ck_assert_int_eq(
+		cl_mapping_create(fx.cache, &fake_store_ops, fx.store, 0, &other), 0);
+	low = arena_alloc(&fx.cache->arena, other < fx.mapping ? other : fx.mapping, 9);
+	page_unlock(low);
+	high = arena_alloc(&fx.cache->arena, other < fx.mapping ? fx.mapping : other,
+			   1);
+	page_unlock(high);
+	page_lock(low, &waits);
+	page_lock(high, &waits); /* mappings by address, whatever the index */
+	page_unlock(low);
+	page_lock(low, &waits);
+}
+
+static void wait_for_one_s_own_fill(void)
+{
+	page_wait_filling(arena_alloc(&fx.cache->arena, fx.mapping, 0), &waits);
+}
+
 struct mistake {
 	const char *name;
 	void (*make)(void);
@@ -214,6 +239,9 @@ static const struct mistake mistakes[] = {
 	{"a self-deadlock on a page", lock_a_page_twice, "self-deadlock: page", 2},
 	{"pages in descending order", lock_pages_descending,
 	 "lock order inversion: page", 2},
+	{"pages of two mappings in the wrong order", take_a_page_of_a_lower_mapping,
+	 "lock order inversion: page", 2},
+	{"waiting for one's own fill", wait_for_one_s_own_fill, "is still held", 0},
 	{"a page lock under the table's", lock_a_page_under_the_table,
 	 "lock order inversion: page", 2},
 	{"a release of what is not held", release_what_is_not_held, "but not held", 1},
@@ -287,6 +315,84 @@ START_TEST(a_mistake_is_named_with_the_places_it_was_made_at)
 }
 END_TEST
 
+/* ------------------------------------------------------------ what takes too long */
+
+/* stderr goes to the pipe until the text has come, which is waited for. */
+static FILE *listening;
+static int real_stderr;
+
+static void listen_to_stderr(void)
+{
+	int fds[2];
+
+	fflush(stderr);
+	real_stderr = dup(STDERR_FILENO);
+	ck_assert_int_eq(pipe(fds), 0);
+	dup2(fds[1], STDERR_FILENO);
+	close(fds[1]);
+	listening = fdopen(fds[0], "r");
+	ck_assert_ptr_nonnull(listening);
+}
+
+static void hear_of(char *line, int size)
+{
+	ck_assert_ptr_nonnull(fgets(line, size, listening));
+	dup2(real_stderr, STDERR_FILENO);
+	close(real_stderr);
+	fclose(listening);
+}
+
+static void wait_for_the_page(struct member *member)
+{
+	struct cl_page *page = member->arg;
+
+	page_lock(page, &waits);
+	page_unlock(page);
+}
+
+START_TEST(who_waits_too_long_learns_who_has_the_lock_since_where)
+{
+	struct cl_page *page = new_page(5);
+	struct team team;
+	char line[1024], owner[64];
+
+	snprintf(owner, sizeof(owner), "thread %d has it", (int)getpid());
+	page_lock_debug_patience_ms = 30;
+	listen_to_stderr();
+	page_lock(page, &waits);
+	const int locked_at = __LINE__ - 1;
+
+	team_start(&team, 1, wait_for_the_page, page);
+	hear_of(line, sizeof(line));
+	ck_assert_msg(strstr(line, "wanted at") && strstr(line, owner) &&
+			      strstr(line, ":5)"),
+		      "%s", line);
+	ck_assert_msg(sites_in(line) == 2, "%s", line);
+	ck_assert_int_eq(atoi(strstr(strstr(line, "taken at"), "lock_debug.c:") + 13),
+			 locked_at);
+	page_lock_debug_patience_ms = 1000000;
+	page_unlock(page);
+	team_join(&team);
+	arena_unpin(&fx.cache->arena, page);
+}
+END_TEST
+
+START_TEST(a_lock_held_too_long_is_reported_with_both_places)
+{
+	struct cl_page *page = new_page(5);
+	char line[1024];
+
+	page_lock_debug_patience_ms = 0;
+	listen_to_stderr();
+	page_lock(page, &waits);
+	page_unlock(page);
+	hear_of(line, sizeof(line));
+	ck_assert_msg(strstr(line, "held too long") && sites_in(line) == 2, "%s", line);
+	page_lock_debug_patience_ms = 1000000;
+	arena_unpin(&fx.cache->arena, page);
+}
+END_TEST
+
 START_TEST(a_rank_inversion_aborts)
 {
 	invert_ranks();
@@ -305,6 +411,8 @@ int main(void)
 	tcase_add_test(tc, a_trylock_against_the_order_is_fine);
 	tcase_add_loop_test(tc, a_mistake_is_named_with_the_places_it_was_made_at, 0,
 			    MISTAKES);
+	tcase_add_test(tc, who_waits_too_long_learns_who_has_the_lock_since_where);
+	tcase_add_test(tc, a_lock_held_too_long_is_reported_with_both_places);
 	tcase_add_test_raise_signal(tc, a_rank_inversion_aborts, SIGABRT);
 	return suite_run(suite);
 }

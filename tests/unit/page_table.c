@@ -17,6 +17,7 @@
 #include "rekey.h"
 
 static struct fixture fx;
+static struct wait_class waits = {.unfairness = CL_PAGE_LOCK_UNFAIRNESS};
 
 static void setup(void)
 {
@@ -362,7 +363,7 @@ START_TEST(a_moved_page_is_not_found_at_its_old_index)
 	cl_gate_leave(fx.mapping, &entry);
 
 	/* It is back in the same mapping, and still not what was asked for (I3). */
-	page_lock(page);
+	page_lock(page, &waits);
 	ck_assert_ptr_eq(page_mapping(page), fx.mapping);
 	ck_assert(!page_cache_is(page, fx.mapping, 9));
 	ck_assert(page_cache_is(page, fx.mapping, 5));
@@ -379,12 +380,12 @@ START_TEST(a_removed_page_is_not_trusted)
 
 	fixture_touch(&fx, page_range(9, 10));
 	page = page_table_lookup(table(), 9);
-	page_lock(page);
+	page_lock(page, &waits);
 	ck_assert(page_cache_is(page, fx.mapping, 9));
 	ck_assert(!page_cache_is(page, fx.mapping, 10));
 	page_unlock(page);
 	ck_assert_int_eq(gated_invalidate(fx.mapping, whole_file), 0);
-	page_lock(page);
+	page_lock(page, &waits);
 	ck_assert(!page_cache_is(page, fx.mapping, 9));
 	page_unlock(page);
 	arena_unpin(arena(), page);
@@ -412,7 +413,7 @@ static void add_or_remove(uint64_t index)
 	if (found == PAGE_FOUND_NEW) {
 		page_set(page, PAGE_UPTODATE);
 	} else {
-		page_lock(page);
+		page_lock(page, &waits);
 		if (page_cache_is(page, fx.mapping, index))
 			page_cache_remove(page);
 	}

@@ -14,6 +14,9 @@ struct cl_mapping;
 /** The smallest arena that cl_cache_create() takes, whatever the request size. */
 #define CL_CACHE_SIZE_MIN ((size_t)1 << 20)
 
+/** As in Linux (page_lock_unfairness, commit 5ef64cc8987a). */
+#define CL_PAGE_LOCK_UNFAIRNESS 5
+
 /** Something the owner of the cache should hear of. The library itself never logs. */
 enum cl_event_kind {
 	CL_EVENT_HASH_MISMATCH,	   /* a clean page is not what was read (--verify) */
@@ -44,6 +47,12 @@ struct cl_cache_config {
 	bool writeback; /* keep dirty pages; otherwise write through */
 	unsigned writeback_age_ms; /* a dirty page is written back at this age */
 	unsigned slow_ms; /* watchdog: what takes longer is an event; 0: 1000 */
+	/**
+	 * Who waits for a page lock may find it taken by others, after having been
+	 * woken for it, so many times; then it is handed over. 0 is strictly fair and
+	 * slow, UINT_MAX fast and unfair; CL_PAGE_LOCK_UNFAIRNESS is a good one.
+	 */
+	unsigned page_lock_unfairness;
 	void (*on_event)(void *arg, const struct cl_event *event); /* may be NULL */
 	void *on_event_arg;
 };
@@ -69,6 +78,35 @@ struct cl_cache_stats {
 	uint64_t copied_on_write; /* pages replaced because a reader held them */
 };
 
+/** Who waited, and for what. */
+enum cl_wait {
+	CL_WAIT_FILL_PAGE,	/* cl_read_begin(): a page lock, or another's fill */
+	CL_WAIT_FILL_GATE,	/* a FILL entry: from being parked to being granted */
+	CL_WAIT_WRITE_PAGE,	/* cl_write(): a page lock, or the end of a writeback */
+	CL_WAIT_WRITE_GATE,	/* a WRITE entry */
+	CL_WAIT_WRITEBACK_PAGE, /* cl_writeback(): likewise */
+	CL_WAIT_RECLAIM_PAGE,	/* anybody: a free page, when none was left */
+	CL_WAIT_RANGE_PAGE,	/* range operations, sizes, revalidation: page locks */
+	CL_WAIT_RANGE_GATE,	/* a CLOSE or EXCLUSIVE entry */
+	CL_WAITS,
+};
+
+#define CL_WAIT_SHIFT	10
+#define CL_WAIT_BUCKETS 24
+
+/** Waits of one kind since creation. Locks that were free, or became free while one
+ *  was looking, are not in it: only who slept, or was parked, takes the time. */
+struct cl_wait_stats {
+	uint64_t waits; /* that have ended */
+	uint64_t total_ns;
+	uint64_t longest_ns;
+	uint64_t overtaken;   /* page locks: woken for it, and it was taken again */
+	uint64_t handed_over; /* page locks: how often that had been enough */
+	/** Waits shorter than 2^(CL_WAIT_SHIFT + i) ns and not than half of it; the
+	 * last bucket has all that were longer. */
+	uint64_t buckets[CL_WAIT_BUCKETS];
+};
+
 /**
  * Create a cache.
  * @param config     copied
@@ -90,6 +128,9 @@ size_t cl_cache_max_request(size_t size_bytes, unsigned max_requests);
 void cl_cache_free(struct cl_cache *cache);
 
 void cl_cache_get_stats(struct cl_cache *cache, struct cl_cache_stats *ret_stats);
+
+void cl_cache_get_waits(struct cl_cache *cache, enum cl_wait wait,
+			struct cl_wait_stats *ret_stats);
 
 /** Bytes of memory per page of the arena besides the page itself. */
 size_t cl_cache_overhead_per_page(void);
