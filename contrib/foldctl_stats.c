@@ -4,7 +4,8 @@
  * foldctl stats: the daemon's counters, as it gives them (JSON) or as a table.
  *
  * The table knows no counter by name, so a newer daemon's counters show in it too:
- * nested objects become dotted names, numbers are lined up on the right.
+ * nested objects become dotted names, numbers are lined up on the right. Only a record
+ * of waiting times is told in words.
  */
 
 #include <errno.h>
@@ -103,6 +104,68 @@ static void table_row(struct table *table, const char *name, struct json_object 
 		table->number_width = (int)strlen(text);
 }
 
+static uint64_t number_of(struct json_object *node, const char *key)
+{
+	struct json_object *value;
+
+	return json_object_object_get_ex(node, key, &value)
+		       ? (uint64_t)json_object_get_int64(value)
+		       : 0;
+}
+
+static const char *in_words(char *text, size_t size, uint64_t ns)
+{
+	if (ns < 1000000)
+		snprintf(text, size, "%.1f us", (double)ns / 1e3);
+	else if (ns < 1000000000)
+		snprintf(text, size, "%.1f ms", (double)ns / 1e6);
+	else
+		snprintf(text, size, "%.1f s", (double)ns / 1e9);
+	return text;
+}
+
+/* The time that 99 of 100 stayed below, from buckets named by their upper bounds, which
+ * are in ascending order; 0: the last bucket has none. */
+static uint64_t below_which_are_99(struct json_object *buckets, uint64_t waits)
+{
+	uint64_t seen = 0;
+
+	json_object_object_foreach(buckets, bound, count)
+	{
+		seen += (uint64_t)json_object_get_int64(count);
+		if (seen * 100 >= waits * 99)
+			return strtoull(bound, NULL, 10);
+	}
+	return 0;
+}
+
+/* "12 waits, 99 % below 65.5 us, longest 1.2 ms, overtaken 3 times" */
+static struct json_object *wait_in_words(struct json_object *node,
+					 struct json_object *buckets)
+{
+	const uint64_t waits = number_of(node, "waits");
+	const uint64_t below_ns = below_which_are_99(buckets, waits);
+	const uint64_t overtaken = number_of(node, "overtaken");
+	char text[160], below[24], longest[24];
+	size_t len;
+
+	if (waits == 0)
+		return json_object_new_string("none");
+	len = (size_t)snprintf(text, sizeof(text), "%llu waits",
+			       (unsigned long long)waits);
+	if (below_ns > 0)
+		len += (size_t)snprintf(text + len, sizeof(text) - len,
+					", 99 %% below %s",
+					in_words(below, sizeof(below), below_ns));
+	len += (size_t)snprintf(
+		text + len, sizeof(text) - len, ", longest %s",
+		in_words(longest, sizeof(longest), number_of(node, "longest_ns")));
+	if (overtaken > 0)
+		snprintf(text + len, sizeof(text) - len, ", overtaken %llu times",
+			 (unsigned long long)overtaken);
+	return json_object_new_string(text);
+}
+
 /* Recursion is as deep as the daemon nests, and json-c refuses more than 32 levels. */
 static void table_walk(struct table *table, const char *prefix,
 		       struct json_object *node)
@@ -111,8 +174,15 @@ static void table_walk(struct table *table, const char *prefix,
 	{
 		char name[NAME_SIZE];
 
+		struct json_object *buckets;
+
 		snprintf(name, sizeof(name), "%s%s%s", prefix, *prefix ? "." : "", key);
-		if (json_object_is_type(value, json_type_object))
+		if (json_object_object_get_ex(value, "below_ns", &buckets)) {
+			struct json_object *words = wait_in_words(value, buckets);
+
+			table_row(table, name, words);
+			json_object_put(words);
+		} else if (json_object_is_type(value, json_type_object))
 			table_walk(table, name, value);
 		else
 			table_row(table, name, value);

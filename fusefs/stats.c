@@ -4,6 +4,7 @@
 #include "stats.h"
 
 #include <json-c/json.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "config.h"
@@ -73,6 +74,73 @@ static struct json_object *cache(struct cl_cache *c)
 	return object;
 }
 
+/* How many waits were shorter than so many ns, but not than half of it. */
+static struct json_object *wait_times(const struct cl_wait_stats *stats)
+{
+	struct json_object *object = json_object_new_object();
+
+	for (unsigned i = 0; i < CL_WAIT_BUCKETS; i++) {
+		char below_ns[24];
+
+		if (stats->buckets[i] == 0)
+			continue;
+		snprintf(below_ns, sizeof(below_ns), "%llu",
+			 1ULL << (CL_WAIT_SHIFT + i));
+		put_number(object, i + 1 < CL_WAIT_BUCKETS ? below_ns : "longer",
+			   stats->buckets[i]);
+	}
+	return object;
+}
+
+static void put_waits(struct json_object *object, const char *name, struct cl_cache *c,
+		      enum cl_wait wait)
+{
+	struct json_object *waits = json_object_new_object();
+	struct cl_wait_stats stats;
+
+	cl_cache_get_waits(c, wait, &stats);
+	put_number(waits, "waits", stats.waits);
+	put_number(waits, "total_ns", stats.total_ns);
+	put_number(waits, "longest_ns", stats.longest_ns);
+	if (strcmp(name, "page_lock") == 0) {
+		put_number(waits, "overtaken", stats.overtaken);
+		put_number(waits, "handed_over", stats.handed_over);
+	}
+	json_object_object_add(waits, "below_ns", wait_times(&stats));
+	json_object_object_add(object, name, waits);
+}
+
+/* Who waited, then for what. */
+static struct json_object *waits(struct cl_cache *c)
+{
+	static const struct {
+		const char *who;
+		const char *what;
+		enum cl_wait wait;
+	} rows[] = {
+		{"fill", "page_lock", CL_WAIT_FILL_PAGE},
+		{"fill", "gate", CL_WAIT_FILL_GATE},
+		{"write", "page_lock", CL_WAIT_WRITE_PAGE},
+		{"write", "gate", CL_WAIT_WRITE_GATE},
+		{"writeback", "page_lock", CL_WAIT_WRITEBACK_PAGE},
+		{"reclaim", "free_page", CL_WAIT_RECLAIM_PAGE},
+		{"range_operation", "page_lock", CL_WAIT_RANGE_PAGE},
+		{"range_operation", "gate", CL_WAIT_RANGE_GATE},
+	};
+	struct json_object *object = json_object_new_object();
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct json_object *who;
+
+		if (!json_object_object_get_ex(object, rows[i].who, &who)) {
+			who = json_object_new_object();
+			json_object_object_add(object, rows[i].who, who);
+		}
+		put_waits(who, rows[i].what, c, rows[i].wait);
+	}
+	return object;
+}
+
 static struct json_object *running(struct daemon *daemon)
 {
 	struct json_object *array = json_object_new_array();
@@ -114,6 +182,7 @@ char *stats_of_mount(struct daemon *daemon)
 
 	put_text(object, "version", FOLDFS_VERSION);
 	json_object_object_add(object, "cache", cache(daemon->cache));
+	json_object_object_add(object, "waits", waits(daemon->cache));
 	json_object_object_add(object, "range_operations",
 			       range_operations(&daemon->range_stats));
 	json_object_object_add(object, "running", running(daemon));

@@ -224,6 +224,72 @@ START_TEST(counters_are_json_for_a_file_and_for_the_mount)
 }
 END_TEST
 
+static struct json_object *member(struct json_object *object, const char *name)
+{
+	struct json_object *value = NULL;
+
+	ck_assert_msg(json_object_object_get_ex(object, name, &value),
+		      "the counters have no %s", name);
+	return value;
+}
+
+static int64_t number(struct json_object *object, const char *name)
+{
+	return json_object_get_int64(member(object, name));
+}
+
+static void check_waits(struct json_object *waits, const char *who, const char *what)
+{
+	struct json_object *times = member(member(waits, who), what);
+	int64_t counted = 0;
+
+	json_object_object_foreach(member(times, "below_ns"), bound, count)
+	{
+		(void)bound;
+		counted += json_object_get_int64(count);
+	}
+	ck_assert_int_eq(counted, number(times, "waits"));
+	ck_assert_int_le(number(times, "longest_ns"), number(times, "total_ns"));
+}
+
+START_TEST(waiting_times_are_told_for_each_kind_of_waiter)
+{
+	struct json_object *stats = stats_of(getenv("FOLDFS_TEST_DIR"));
+	struct json_object *waits = member(stats, "waits");
+
+	check_waits(waits, "fill", "page_lock");
+	check_waits(waits, "fill", "gate");
+	check_waits(waits, "write", "page_lock");
+	check_waits(waits, "write", "gate");
+	check_waits(waits, "writeback", "page_lock");
+	check_waits(waits, "reclaim", "free_page");
+	check_waits(waits, "range_operation", "page_lock");
+	check_waits(waits, "range_operation", "gate");
+	json_object_put(stats);
+}
+END_TEST
+
+/* Only the world with a small cache has to wait. */
+START_TEST(waiting_for_a_free_page_is_counted_when_the_cache_is_full)
+{
+	const size_t pages = 4096;
+	struct json_object *stats;
+	int64_t waits;
+	int fd;
+
+	/* In the store, so that the kernel has nothing of it. */
+	ok(close(make_file(behind("f"), pages * PAGE, 1)));
+	fd = ok(open("f", O_RDONLY));
+	has_bytes(fd, 0, pages * PAGE, 1);
+	stats = stats_of(getenv("FOLDFS_TEST_DIR"));
+	waits = number(member(member(member(stats, "waits"), "reclaim"), "free_page"),
+		       "waits");
+	if (number(member(stats, "cache"), "pages_total") < (int64_t)pages)
+		ck_assert_int_gt(waits, 0);
+	json_object_put(stats);
+}
+END_TEST
+
 void describe(void)
 {
 	everyone(one_system_call_is_one_operation);
@@ -236,4 +302,6 @@ void describe(void)
 	user_only(who_may_not_write_may_not_rearrange);
 	everyone(the_protocol_version_is_answered_for_files_and_directories);
 	everyone(counters_are_json_for_a_file_and_for_the_mount);
+	everyone(waiting_times_are_told_for_each_kind_of_waiter);
+	everyone(waiting_for_a_free_page_is_counted_when_the_cache_is_full);
 }
