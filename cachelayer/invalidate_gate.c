@@ -81,7 +81,8 @@ static unsigned kept_out_by_granted(enum cl_gate_kind kind)
 
 /**
  * Kinds that keep an entry out while they were parked before it. A parked FILL or WRITE
- * keeps nobody out: what it waits for may itself be waiting for the newcomer.
+ * keeps nobody out, but see overtakes(): what it waits for may itself be waiting for
+ * the newcomer.
  */
 static unsigned kept_out_by_parked(enum cl_gate_kind kind)
 {
@@ -107,12 +108,37 @@ static bool conflicts(const struct gate_queue *queue, unsigned kinds,
 	return false;
 }
 
+/**
+ * Whether an EXCLUSIVE would overtake a FILL or WRITE that was parked before it and
+ * that EXCLUSIVEs alone keep out: those of other ranges could go on doing so for ever.
+ * A FILL that a CLOSE keeps out does not count: it may be waiting for the newcomer.
+ */
+static bool overtakes(const struct invalidate_gate *gate,
+		      const struct cl_gate_entry *entry)
+{
+	const unsigned shared = GATE_BIT(CL_GATE_FILL) | GATE_BIT(CL_GATE_WRITE);
+	const unsigned close = GATE_BIT(CL_GATE_CLOSE);
+
+	if (entry->kind != CL_GATE_EXCLUSIVE)
+		return false;
+	for (const struct cl_gate_entry *e = gate->parked.first; e && e != entry;
+	     e = e->next)
+		if (GATE_BIT(e->kind) & shared &&
+		    cl_range_overlaps(e->range, entry->range) &&
+		    (e->kind == CL_GATE_WRITE ||
+		     !(conflicts(&gate->granted, close, e) ||
+		       conflicts(&gate->parked, close, e))))
+			return true;
+	return false;
+}
+
 /** A parked entry is compared with those before it only; a new one with all. */
 static bool may_enter(const struct invalidate_gate *gate,
 		      const struct cl_gate_entry *entry)
 {
 	return !conflicts(&gate->granted, kept_out_by_granted(entry->kind), entry) &&
-	       !conflicts(&gate->parked, kept_out_by_parked(entry->kind), entry);
+	       !conflicts(&gate->parked, kept_out_by_parked(entry->kind), entry) &&
+	       !overtakes(gate, entry);
 }
 
 /** A range of bytes as page indexes, for the resident set. */
@@ -149,71 +175,6 @@ static void park(struct invalidate_gate *gate, struct cl_gate_entry *entry)
 }
 
 /* -------------------------------------------------------------- entering, leaving */
-
-static bool enter(struct cl_mapping *mapping, struct cl_gate_entry *entry,
-		  bool may_park)
-{
-	struct invalidate_gate *gate = &mapping->gate;
-
-	cl_rank_assert_not_held(CL_RANK_PAGE);
-	assert(entry->range.start <= entry->range.end);
-	entry->range = cl_range_page_align(entry->range);
-	entry->rescued = false;
-	cl_mutex_lock(&gate->lock);
-	const bool granted = may_enter(gate, entry);
-
-	if (granted) {
-		grant(gate, entry);
-	} else if (may_park) {
-		park(gate, entry);
-	}
-	cl_mutex_unlock(&gate->lock);
-	if (granted)
-		CL_POINT(gate_granted);
-	else if (may_park)
-		CL_POINT(gate_parked);
-	return granted;
-}
-
-bool cl_gate_try_enter(struct cl_mapping *mapping, struct cl_gate_entry *entry)
-{
-	return enter(mapping, entry, false);
-}
-
-bool cl_gate_enter(struct cl_mapping *mapping, struct cl_gate_entry *entry)
-{
-	return enter(mapping, entry, true);
-}
-
-static void post_semaphore(struct cl_gate_entry *entry)
-{
-	sem_post(entry->granted_arg);
-}
-
-#ifdef FOLDFS_TEST_POINTS
-static bool is_posted(const void *arg)
-{
-	int value = 0;
-
-	sem_getvalue((sem_t *)(uintptr_t)arg, &value);
-	return value > 0;
-}
-#endif
-
-void cl_gate_enter_wait(struct cl_mapping *mapping, struct cl_gate_entry *entry)
-{
-	sem_t granted;
-
-	sem_init(&granted, 0, 0);
-	entry->granted = post_semaphore;
-	entry->granted_arg = &granted;
-	if (!cl_gate_enter(mapping, entry)) {
-		CL_AWAIT("the gate", is_posted, &granted);
-		while (sem_wait(&granted) < 0)
-			; /* EINTR */
-	}
-	sem_destroy(&granted);
-}
 
 /** Entries granted under the lock, whose callbacks run after it. */
 struct call_list {
@@ -261,11 +222,102 @@ static void call_granted(const struct call_list *list)
 	}
 }
 
+/** Let in whoever can be now, oldest first. @return whether a CLOSE was among them */
+static bool grant_round(struct invalidate_gate *gate, struct call_list *list)
+{
+	struct cl_gate_entry *next;
+	bool closed = false;
+
+	for (struct cl_gate_entry *e = gate->parked.first; e; e = next) {
+		next = e->next;
+		if (!may_enter(gate, e))
+			continue;
+		closed |= e->kind == CL_GATE_CLOSE;
+		grant_parked(gate, e, list);
+	}
+	return closed;
+}
+
+/** A CLOSE may free an EXCLUSIVE before it from having to let a FILL go first. */
+static void grant_all_parked(struct invalidate_gate *gate, struct call_list *list)
+{
+	while (grant_round(gate, list))
+		;
+}
+
+static bool enter(struct cl_mapping *mapping, struct cl_gate_entry *entry,
+		  bool may_park)
+{
+	struct invalidate_gate *gate = &mapping->gate;
+	struct call_list list = {NULL, &list.first};
+
+	cl_rank_assert_not_held(CL_RANK_PAGE);
+	assert(entry->range.start <= entry->range.end);
+	entry->range = cl_range_page_align(entry->range);
+	entry->rescued = false;
+	cl_mutex_lock(&gate->lock);
+	const bool granted = may_enter(gate, entry);
+
+	if (granted) {
+		grant(gate, entry);
+	} else if (may_park) {
+		park(gate, entry);
+	}
+	if (granted && entry->kind == CL_GATE_CLOSE)
+		grant_all_parked(gate, &list);
+	cl_mutex_unlock(&gate->lock);
+	call_granted(&list);
+	if (granted)
+		CL_POINT(gate_granted);
+	else if (may_park)
+		CL_POINT(gate_parked);
+	return granted;
+}
+
+bool cl_gate_try_enter(struct cl_mapping *mapping, struct cl_gate_entry *entry)
+{
+	return enter(mapping, entry, false);
+}
+
+bool cl_gate_enter(struct cl_mapping *mapping, struct cl_gate_entry *entry)
+{
+	return enter(mapping, entry, true);
+}
+
+static void post_semaphore(struct cl_gate_entry *entry)
+{
+	sem_post(entry->granted_arg);
+}
+
+#ifdef FOLDFS_TEST_POINTS
+static bool is_posted(const void *arg)
+{
+	int value = 0;
+
+	sem_getvalue((sem_t *)(uintptr_t)arg, &value);
+	return value > 0;
+}
+#endif
+
+void cl_gate_enter_wait(struct cl_mapping *mapping, struct cl_gate_entry *entry)
+{
+	sem_t granted;
+
+	sem_init(&granted, 0, 0);
+	entry->granted = post_semaphore;
+	entry->granted_arg = &granted;
+	if (!cl_gate_enter(mapping, entry)) {
+		CL_AWAIT("the gate", is_posted, &granted);
+		while (sem_wait(&granted) < 0)
+			; /* EINTR */
+	}
+	sem_destroy(&granted);
+}
+
 void cl_gate_leave(struct cl_mapping *mapping, struct cl_gate_entry *entry)
 {
 	struct invalidate_gate *gate = &mapping->gate;
 	struct call_list list = {NULL, &list.first};
-	struct cl_gate_entry *next;
 
 	cl_rank_assert_not_held(CL_RANK_PAGE);
 	CL_POINT(gate_leaving);
@@ -273,11 +325,7 @@ void cl_gate_leave(struct cl_mapping *mapping, struct cl_gate_entry *entry)
 	assert(entry->state == CL_GATE_GRANTED);
 	queue_remove(&gate->granted, entry);
 	entry->state = CL_GATE_IDLE;
-	for (struct cl_gate_entry *e = gate->parked.first; e; e = next) {
-		next = e->next;
-		if (may_enter(gate, e))
-			grant_parked(gate, e, &list);
-	}
+	grant_all_parked(gate, &list);
 	cl_mutex_unlock(&gate->lock);
 	call_granted(&list);
 }

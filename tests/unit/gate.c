@@ -283,6 +283,88 @@ START_TEST(an_exclusive_does_not_wait_for_a_parked_fill)
 }
 END_TEST
 
+/* Two exclusives on the halves of its range, of which one is always in or waiting: they
+ * do not keep out each other, and could go on for ever. */
+START_TEST(exclusives_of_other_ranges_do_not_take_turns_before_one_who_waits)
+{
+	struct visitor exclusives[2], shared;
+	const enum cl_gate_kind kind = _i == 0 ? CL_GATE_FILL : CL_GATE_WRITE;
+
+	ck_assert(enter(&exclusives[0], CL_GATE_EXCLUSIVE, page_range(0, 4)));
+	ck_assert(!enter(&shared, kind, page_range(2, 6)));
+	ck_assert(!enter(&exclusives[1], CL_GATE_EXCLUSIVE, page_range(4, 8)));
+	leave(&exclusives[0]);
+	ck_assert_uint_eq(shared.calls, 1);
+	ck_assert_uint_eq(exclusives[1].calls, 0);
+	leave(&shared);
+	ck_assert_uint_eq(exclusives[1].calls, 1);
+	leave(&exclusives[1]);
+}
+END_TEST
+
+/* The same with a CLOSE in the way of the FILL: now the exclusive may be the one that
+ * it waits for. */
+START_TEST(an_exclusive_passes_a_fill_that_a_close_and_an_exclusive_keep_out)
+{
+	struct visitor first, close, fill, second;
+
+	ck_assert(enter(&first, CL_GATE_EXCLUSIVE, page_range(0, 4)));
+	ck_assert(enter(&close, CL_GATE_CLOSE, page_range(4, 8)));
+	ck_assert(!enter(&fill, CL_GATE_FILL, page_range(2, 6)));
+	ck_assert(enter(&second, CL_GATE_EXCLUSIVE, page_range(4, 8)));
+	leave(&second);
+	leave(&close);
+	ck_assert_uint_eq(fill.calls, 0);
+	leave(&first);
+	ck_assert_uint_eq(fill.calls, 1);
+	leave(&fill);
+}
+END_TEST
+
+/* A CLOSE that comes when an exclusive already waits for the fill: the fill now waits
+ * for it, so the exclusive must not be left waiting for the fill. */
+START_TEST(an_exclusive_is_not_caught_behind_a_fill_that_is_closed_in_later)
+{
+	struct visitor first, fill, second, close;
+
+	ck_assert(enter(&first, CL_GATE_EXCLUSIVE, page_range(0, 4)));
+	ck_assert(!enter(&fill, CL_GATE_FILL, page_range(2, 6)));
+	ck_assert(!enter(&second, CL_GATE_EXCLUSIVE, page_range(4, 8)));
+	ck_assert(enter(&close, CL_GATE_CLOSE, page_range(4, 8)));
+	ck_assert_uint_eq(second.calls, 1);
+	leave(&first);
+	ck_assert_uint_eq(fill.calls, 0);
+	leave(&second);
+	leave(&close);
+	ck_assert_uint_eq(fill.calls, 1);
+	leave(&fill);
+}
+END_TEST
+
+START_TEST(entries_of_ranges_that_are_apart_never_wait_for_each_other)
+{
+	struct visitor visitors[16], waiting[16];
+
+	/* In every second range somebody is in, and somebody else waits for him. */
+	for (unsigned i = 0; i < 16; i++) {
+		ck_assert(enter(&visitors[i], i % 4, page_range(2 * i, 2 * i + 1)));
+		ck_assert_int_eq(enter(&waiting[i], CL_GATE_EXCLUSIVE,
+				       page_range(2 * i, 2 * i + 1)),
+				 i % 4 == CL_GATE_CLOSE);
+	}
+	for (unsigned i = 0; i < 16; i++) {
+		struct visitor between;
+
+		ck_assert(enter(&between, i / 4, page_range(2 * i + 1, 2 * i + 2)));
+		leave(&between);
+	}
+	for (unsigned i = 0; i < 16; i++) {
+		leave(&visitors[i]);
+		leave(&waiting[i]);
+	}
+}
+END_TEST
+
 START_TEST(exclusives_of_one_range_are_granted_in_order_of_arrival)
 {
 	struct visitor write, exclusives[5];
@@ -486,6 +568,14 @@ int main(void)
 	tcase_add_test(tc, nothing_is_let_in_beside_an_exclusive);
 	tcase_add_test(tc, a_new_fill_or_write_queues_behind_a_waiting_exclusive);
 	tcase_add_test(tc, an_exclusive_does_not_wait_for_a_parked_fill);
+	tcase_add_loop_test(
+		tc, exclusives_of_other_ranges_do_not_take_turns_before_one_who_waits,
+		0, 2);
+	tcase_add_test(
+		tc, an_exclusive_passes_a_fill_that_a_close_and_an_exclusive_keep_out);
+	tcase_add_test(
+		tc, an_exclusive_is_not_caught_behind_a_fill_that_is_closed_in_later);
+	tcase_add_test(tc, entries_of_ranges_that_are_apart_never_wait_for_each_other);
 	tcase_add_test(tc, exclusives_of_one_range_are_granted_in_order_of_arrival);
 	tcase_add_test(tc, whoever_arrived_before_an_exclusive_goes_in_before_it);
 	tcase_add_test(tc, an_exclusive_elsewhere_overtakes_those_who_wait);

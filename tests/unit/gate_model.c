@@ -48,7 +48,8 @@ static bool compatible(enum cl_gate_kind kind, enum cl_gate_kind other)
 
 static bool lets_pass_while_parked(enum cl_gate_kind kind, enum cl_gate_kind parked)
 {
-	/* Who waits keeps out only those for whom it would starve. */
+	/* Who waits keeps out only those for whom it would starve; for FILL and WRITE
+	 * see model_lets_in(). */
 	if (parked == CL_GATE_FILL || parked == CL_GATE_WRITE)
 		return true;
 	if (kind == CL_GATE_CLOSE)
@@ -88,6 +89,16 @@ static void note_granted(struct cl_gate_entry *entry)
 	visitor->inside = true;
 }
 
+static bool behind_a_close(const struct visitor *fill)
+{
+	for (const struct visitor *v = visitors; v < visitors + VISITORS; v++)
+		if (v->entry.kind == CL_GATE_CLOSE &&
+		    cl_range_overlaps(v->entry.range, fill->entry.range) &&
+		    (v->expected || (v->waiting && v->arrival < fill->arrival)))
+			return true;
+	return false;
+}
+
 static bool model_lets_in(const struct visitor *visitor)
 {
 	for (const struct visitor *v = visitors; v < visitors + VISITORS; v++) {
@@ -99,13 +110,20 @@ static bool model_lets_in(const struct visitor *visitor)
 		if (v->waiting && v->arrival < visitor->arrival &&
 		    !lets_pass_while_parked(visitor->entry.kind, v->entry.kind))
 			return false;
+		if (v->waiting && v->arrival < visitor->arrival &&
+		    visitor->entry.kind == CL_GATE_EXCLUSIVE &&
+		    (v->entry.kind == CL_GATE_WRITE ||
+		     (v->entry.kind == CL_GATE_FILL && !behind_a_close(v))))
+			return false;
 	}
 	return true;
 }
 
 /* Grant what can be granted, oldest first. */
-static void model_settle(void)
+static bool model_settle_once(void)
 {
+	bool granted = false;
+
 	for (unsigned long arrival = 0;;) {
 		struct visitor *next = NULL;
 
@@ -114,13 +132,20 @@ static void model_settle(void)
 			    (!next || v->arrival < next->arrival))
 				next = v;
 		if (!next)
-			return;
+			return granted;
 		arrival = next->arrival;
 		if (!model_lets_in(next))
 			continue;
 		next->waiting = false;
 		next->expected = true;
+		granted = true;
 	}
+}
+
+static void model_settle(void)
+{
+	while (model_settle_once())
+		;
 }
 
 static void compare(unsigned long seed, unsigned step)
@@ -312,6 +337,71 @@ static void enter_many(struct member *member)
 	}
 }
 
+/* Nobody starves: one thread goes in with one kind again and again, while the others do
+ * so with another and leave no moment without one of them. It ends, or somebody did. */
+
+#define CROWD 6
+
+struct siege {
+	enum cl_gate_kind crowd, one;
+	_Atomic bool over;
+};
+
+static void besiege(struct member *member)
+{
+	struct siege *siege = member->arg;
+	struct cl_gate_entry entries[2];
+	/* Two ranges that are apart: the one's own covers both. */
+	const struct cl_range range =
+		page_range(member->number % 2 * 4, member->number % 2 * 4 + 4);
+
+	if (member->number == CROWD) {
+		for (int i = 0; i < 300; i++) {
+			gated_enter(fx.mapping, &entries[0], siege->one,
+				    page_range(0, 8));
+			cl_gate_leave(fx.mapping, &entries[0]);
+		}
+		atomic_store(&siege->over, true);
+		return;
+	}
+	for (unsigned i = 0; !atomic_load(&siege->over); i++) {
+		gated_enter(fx.mapping, &entries[i % 2], siege->crowd, range);
+		if (siege->crowd == CL_GATE_EXCLUSIVE) {
+			sched_yield(); /* with it */
+			cl_gate_leave(fx.mapping, &entries[i % 2]);
+		} else {
+			/* The next one goes in before this one leaves; unless somebody
+			 * waits who would then wait for both. */
+			struct cl_gate_entry *next = &entries[(i + 1) % 2];
+
+			*next = (struct cl_gate_entry){.range = range,
+						       .kind = siege->crowd};
+			if (cl_gate_try_enter(fx.mapping, next))
+				cl_gate_leave(fx.mapping, next);
+			cl_gate_leave(fx.mapping, &entries[i % 2]);
+		}
+	}
+}
+
+START_TEST(nobody_starves_whatever_the_others_do)
+{
+	static const enum cl_gate_kind pairs[][2] = {
+		{CL_GATE_FILL, CL_GATE_EXCLUSIVE},
+		{CL_GATE_WRITE, CL_GATE_EXCLUSIVE},
+		{CL_GATE_FILL, CL_GATE_CLOSE},
+		{CL_GATE_EXCLUSIVE, CL_GATE_FILL},
+		{CL_GATE_EXCLUSIVE, CL_GATE_WRITE},
+		{CL_GATE_EXCLUSIVE, CL_GATE_EXCLUSIVE},
+	};
+	struct siege siege = {.crowd = pairs[_i][0], .one = pairs[_i][1]};
+	struct team team;
+
+	team_start(&team, CROWD + 1, besiege, &siege);
+	team_join(&team);
+	ck_assert_uint_eq(cl_gate_parked(fx.mapping), 0);
+}
+END_TEST
+
 START_TEST(every_parked_entry_is_granted_exactly_once)
 {
 	struct team team;
@@ -332,6 +422,7 @@ int main(void)
 	tcase_add_loop_test(tc, the_gate_does_what_its_table_says, 0, 20);
 	tcase_add_test(tc, no_two_that_the_table_keeps_apart_are_ever_in_together);
 	tcase_add_test(tc, twin_without_a_gate_they_meet);
+	tcase_add_loop_test(tc, nobody_starves_whatever_the_others_do, 0, 6);
 	tcase_add_test(tc, every_parked_entry_is_granted_exactly_once);
 	return suite_run(suite);
 }

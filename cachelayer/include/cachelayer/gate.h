@@ -19,10 +19,11 @@
  *                             is granted in its range, whether CLOSE is granted or
  *                             still waiting for the last FILL to leave
  *   EXCLUSIVE  re-arrange     FILL or WRITE is granted, EXCLUSIVE is granted or was
- *                             parked before it. Nothing new is granted in its range
- *                             from cl_gate_enter() on
+ *                             parked before it; or FILL or WRITE was parked before it
+ *                             and is kept out by EXCLUSIVEs alone. Nothing new is
+ *                             granted in its range from cl_gate_enter() on
  *
- * An EXCLUSIVE does not wait for a parked FILL: a FILL parked behind a CLOSE would
+ * An EXCLUSIVE does not wait for a FILL that is parked behind a CLOSE, which would
  * otherwise wait for the operation that waits for it. A WRITE does not wait for a
  * CLOSE: it may be the writeback that the closer's notification waits for (R3).
  *
