@@ -5,7 +5,7 @@
 
 _foldctl() {
 	local word=${COMP_WORDS[COMP_CWORD]} command='' i
-	local commands='collapse insert punch zero move stats'
+	local commands='collapse insert punch zero move stats fault'
 
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		[[ ${COMP_WORDS[i]} != -* ]] && command=${COMP_WORDS[i]} && break

@@ -26,6 +26,7 @@ static const char usage_text[] =
 	"Usage: foldctl [-v] collapse|insert|punch|zero FILE OFFSET LENGTH\n"
 	"       foldctl [-v] move FILE SOURCE LENGTH DESTINATION\n"
 	"       foldctl stats PATH [--json]\n"
+	"       foldctl fault PATH [NAME]\n"
 	"\n"
 	"  collapse  remove LENGTH bytes at OFFSET; what follows moves down\n"
 	"  insert    open a gap of LENGTH zero bytes at OFFSET; what follows moves up\n"
@@ -34,6 +35,7 @@ static const char usage_text[] =
 	"  move      move LENGTH bytes from SOURCE to DESTINATION, replacing what is\n"
 	"            there and leaving a hole; the size stays (foldfs only)\n"
 	"  stats     counters of a file or, for the mount point, of the whole mount\n"
+	"  fault     make the store or the kernel fail as NAME says (test builds only)\n"
 	"\n"
 	"OFFSET, LENGTH, SOURCE and DESTINATION are bytes, or with K, M, G or T after the\n"
 	"number units of 1024 and its powers. They must be multiples of 4096, except for\n"
@@ -201,6 +203,11 @@ static int run_command(int argc, char **argv, bool verbose, bool json)
 		if (argc != 2)
 			return bad_usage("stats takes one PATH", NULL);
 		return print_stats(argv[1], json);
+	}
+	if (strcmp(argv[0], "fault") == 0 && !json) {
+		if (argc != 2 && argc != 3)
+			return bad_usage("fault takes a PATH and perhaps a NAME", NULL);
+		return argc == 3 ? arm_fault(argv[1], argv[2]) : print_fault(argv[1]);
 	}
 	if (json)
 		return bad_usage("--json goes with stats only", NULL);

@@ -46,4 +46,15 @@ void explain_failure(const struct range_request *request, int fd, int error);
  */
 int print_stats(const char *path, bool json);
 
+/**
+ * Arm a fault of a daemon with test points.
+ * @param path  below a foldfs mount, for that file; its mount point: for all files
+ * @param name  of the fault; "none" disarms
+ * @return EXIT_DONE, or EXIT_FAILED with the reason on stderr
+ */
+int arm_fault(const char *path, const char *name);
+
+/** Print on stdout what is armed, and how often it has struck. Likewise. */
+int print_fault(const char *path);
+
 #endif

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "change_guard.h"
+#include "fault_point.h"
 #include "inode_table.h"
 
 static int iov_part(int iovcnt)
@@ -30,7 +31,7 @@ static ssize_t store_preadv(void *store, const struct iovec *iov, int iovcnt,
 	if (fd < 0)
 		return -EBADF;
 	do
-		n = preadv(fd, iov, iov_part(iovcnt), (off_t)offset);
+		n = fault_preadv(fd, iov, iov_part(iovcnt), (off_t)offset);
 	while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : n;
 }
@@ -46,7 +47,7 @@ static ssize_t store_pwritev(void *store, const struct iovec *iov, int iovcnt,
 		return -EBADF;
 	change_begin(inode);
 	do
-		n = pwritev(fd, iov, iov_part(iovcnt), (off_t)offset);
+		n = fault_pwritev(fd, iov, iov_part(iovcnt), (off_t)offset);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		n = -errno;
@@ -72,7 +73,7 @@ static int store_sync(void *store, bool data_only)
 	if (fd < 0)
 		return -EBADF;
 	do
-		status = data_only ? fdatasync(fd) : fsync(fd);
+		status = data_only ? fault_fdatasync(fd) : fault_fsync(fd);
 	while (status < 0 && errno == EINTR);
 	return status < 0 ? -errno : 0;
 }

@@ -5,13 +5,26 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <unistd.h>
 
+#include "fault_point.h"
 #include "worker_pool.h"
+
+#define FAULT_POLL_US 1000
 
 static int notify(struct inode *inode, off_t offset, off_t len)
 {
-	const int status = fuse_lowlevel_notify_inval_inode(inode->daemon->session,
-							    inode->nodeid, offset, len);
+	struct fuse_session *session = inode->daemon->session;
+	int status;
+
+	while ((status = fault_notification(inode->fd)) == FAULT_HOLDS &&
+	       !fuse_session_exited(session))
+		usleep(FAULT_POLL_US);
+	if (status == 0)
+		status = fuse_lowlevel_notify_inval_inode(session, inode->nodeid,
+							  offset, len);
+	else if (status == FAULT_HOLDS)
+		status = -ENOTCONN; /* the kernel lets go when the connection ends */
 
 	/* The kernel has forgotten the inode, and its pages with it. */
 	return status == -ENOENT ? 0 : status;

@@ -9,6 +9,7 @@
 #include <sys/xattr.h>
 
 #include "control_value.h"
+#include "fault_point.h"
 #include "range_request.h"
 #include "reply.h"
 #include "stats.h"
@@ -20,14 +21,47 @@ bool control_is_ours(const char *name)
 	return strncmp(name, CONTROL_PREFIX, strlen(CONTROL_PREFIX)) == 0;
 }
 
+/* ------------------------------------------------------- faults, in test builds only
+ */
+
+#define FAULT_VALUE_MAX 64
+
+static bool is_fault(const char *name)
+{
+	return strcmp(name + strlen(CONTROL_PREFIX), "fault") == 0;
+}
+
+static void arm_fault(fuse_req_t req, struct inode *inode, const char *value,
+		      size_t size)
+{
+	char text[FAULT_VALUE_MAX];
+
+	if (size >= sizeof(text)) {
+		reply_status(req, -EINVAL);
+		return;
+	}
+	memcpy(text, value, size);
+	text[size] = '\0';
+	reply_status(req,
+		     fault_arm(inode->nodeid == FUSE_ROOT_ID ? -1 : inode->fd, text));
+}
+
+/* --------------------------------------------------------------------- requests */
+
 void control_set(fuse_req_t req, struct inode *inode, const char *name,
 		 const char *value, size_t size, int flags)
 {
 	struct cl_range_op op;
-	int status = control_value_parse(name, value, size, &op);
+	int status;
 
-	/* A control attribute always exists. So a client says XATTR_REPLACE, and on a file
-	 * system that is not ours leaves no attribute behind. */
+	if (FAULT_POINTS && is_fault(name)) {
+		arm_fault(req, inode, value, size);
+		return;
+	}
+	status = control_value_parse(name, value, size, &op);
+
+	/* A control attribute always exists. So a client says XATTR_REPLACE, and on a
+	 * file system that is not ours leaves no attribute behind. */
 	if (status == 0 && flags & XATTR_CREATE)
 		status = -EEXIST;
 	if (status < 0)
@@ -61,6 +95,13 @@ void control_get(fuse_req_t req, struct inode *inode, const char *name, size_t s
 
 	if (strcmp(what, "version") == 0) {
 		answer(req, PROTOCOL_VERSION, size);
+		return;
+	}
+	if (FAULT_POINTS && is_fault(name)) {
+		char text[FAULT_VALUE_MAX];
+
+		fault_describe(text, sizeof(text));
+		answer(req, text, size);
 		return;
 	}
 	if (strcmp(what, "stats") != 0) {

@@ -11,6 +11,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "fault_point.h"
+
 /* The result of a call, repeated while a signal interrupts it. */
 #define WITHOUT_EINTR(call)                                                            \
 	({                                                                             \
@@ -24,17 +26,17 @@
 
 static ssize_t system_pread(int fd, void *buf, size_t len, uint64_t offset)
 {
-	return WITHOUT_EINTR(pread(fd, buf, len, (off_t)offset));
+	return WITHOUT_EINTR(fault_pread(fd, buf, len, (off_t)offset));
 }
 
 static ssize_t system_pwrite(int fd, const void *buf, size_t len, uint64_t offset)
 {
-	return WITHOUT_EINTR(pwrite(fd, buf, len, (off_t)offset));
+	return WITHOUT_EINTR(fault_pwrite(fd, buf, len, (off_t)offset));
 }
 
 static int system_fdatasync(int fd)
 {
-	return WITHOUT_EINTR(fdatasync(fd));
+	return WITHOUT_EINTR(fault_fdatasync(fd));
 }
 
 static int system_fsync_dir(int fd)
@@ -47,11 +49,15 @@ static int system_fsync_dir(int fd)
 
 static int system_fallocate(int fd, int mode, uint64_t offset, uint64_t len)
 {
+	if (fault_range(fd) < 0)
+		return -errno;
 	return WITHOUT_EINTR(fallocate(fd, mode, (off_t)offset, (off_t)len));
 }
 
 static int system_ftruncate(int fd, uint64_t size)
 {
+	if (fault_range(fd) < 0)
+		return -errno;
 	return WITHOUT_EINTR(ftruncate(fd, (off_t)size));
 }
 
@@ -65,6 +71,8 @@ static int system_clone(int to_fd, uint64_t to, int from_fd, uint64_t from,
 		.dest_offset = to,
 	};
 
+	if (fault_range(to_fd) < 0)
+		return -errno;
 	return WITHOUT_EINTR(ioctl(to_fd, FICLONERANGE, &range));
 }
 
