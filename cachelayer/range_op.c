@@ -124,6 +124,20 @@ static void find_affected(struct run *r)
 
 /* ---------------------------------------------------------------- steps 0, 1 and 3 */
 
+/**
+ * The upper cache has not dropped what was struck, or not all of it: then it may still
+ * have any page of it, up to the end of the file.
+ */
+static void take_back(struct run *r, struct cl_range range)
+{
+	const uint64_t end = offset_of_page(page_index_up(cl_mapping_size(r->mapping)));
+
+	if (range.end > end)
+		range.end = end;
+	if (range.start < range.end)
+		gate_mark_resident(&r->mapping->gate, range);
+}
+
 /** Strike a range from the resident set, and have the upper cache drop it. */
 static int notify(struct run *r, struct cl_range range, uint64_t *ret_ns)
 {
@@ -135,6 +149,8 @@ static int notify(struct run *r, struct cl_range range, uint64_t *ret_ns)
 	const int ret = r->upper_ops->invalidate(r->upper, range);
 
 	op_monitor_notify_end(&r->monitored);
+	if (ret < 0)
+		take_back(r, range);
 	r->report.notifications++;
 	*ret_ns = cl_now_ns() - started_ns;
 	return ret;
