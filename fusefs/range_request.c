@@ -120,7 +120,9 @@ static void run(struct job *job)
 		  (unsigned long long)report.notifications);
 	free(request);
 	store_put(inode);
-	reply_status(req, status);
+	/* The kernel makes EOPNOTSUPP of an EAGAIN (__vfs_setxattr_noperm()), which says
+	 * that the file is not on foldfs. */
+	reply_status(req, status == -EAGAIN ? -EBUSY : status);
 	inode_put(inode, 1);
 }
 
