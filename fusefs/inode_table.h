@@ -95,6 +95,7 @@ struct inode {
 	/* revalidate.c. */
 	pthread_mutex_t revalidate_lock;
 	struct revalidation *revalidation; /* guarded by it: under way, or NULL */
+	bool undropped; /* its own: the kernel has not dropped what it was told to */
 
 	/* size_adoption.c. */
 	_Atomic uint64_t padded_size; /* READs are padded up to here; 0: not at all */

@@ -52,11 +52,15 @@ static void truncated(struct resize *resize, int status)
 	free(opening);
 }
 
-static void revalidated(struct revalidate_waiter *waiter)
+static void revalidated(struct revalidate_waiter *waiter, int status)
 {
 	struct opening *opening = caa_container_of(waiter, struct opening, waiter);
 
-	answer(opening->req, &opening->fi);
+	/* Who opens the file after a change must not be shown what was before it. */
+	if (status < 0)
+		fail(opening->req, &opening->fi, -EIO);
+	else
+		answer(opening->req, &opening->fi);
 	free(opening);
 }
 

@@ -35,8 +35,10 @@ static void finish(struct refresh *refresh)
 	answer(req, inode);
 }
 
-static void revalidated(struct revalidate_waiter *waiter)
+/* The attributes are right even if the kernel has kept old pages. */
+static void revalidated(struct revalidate_waiter *waiter, int status)
 {
+	(void)status;
 	finish(caa_container_of(waiter, struct refresh, waiter));
 }
 

@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "change_guard.h"
 #include "log.h"
@@ -38,6 +39,7 @@ struct revalidation {
 
 	/* The round's own. */
 	uint64_t old_size, new_size;
+	int status; /* of the notifications */
 	struct cl_range ranges[MAX_RANGES];
 	size_t nranges;
 };
@@ -87,6 +89,36 @@ static void compare(struct revalidation *r)
 		adoption_begin(r->inode, r->old_size);
 }
 
+/*
+ * The kernel drops what differs. If it does not, our cache will soon have the new bytes
+ * again, and a comparison find nothing: the next round has it drop the whole file.
+ */
+static void drop_above(struct revalidation *r)
+{
+	struct inode *inode = r->inode;
+	int status;
+
+	if (inode->undropped) {
+		r->ranges[0] = (struct cl_range){0, CL_RANGE_EOF};
+		r->nranges = 1;
+	}
+	r->status = 0;
+	for (size_t i = 0; i < r->nranges; i++) {
+		status = notifier_invalidate(inode, r->ranges[i]);
+		if (r->status == 0)
+			r->status = status;
+	}
+	notifier_forget_attributes(inode);
+	inode->undropped = r->status < 0;
+	if (r->status == 0)
+		return;
+	log_inode(LOG_WARNING, inode,
+		  "changed behind the mount, and the kernel still shows what was "
+		  "before: %s; whoever opens it next tries again",
+		  strerror(-r->status));
+	change_suspect(inode);
+}
+
 static void do_round(struct revalidation *r)
 {
 	struct cl_gate_entry entry = {
@@ -107,24 +139,21 @@ static void do_round(struct revalidation *r)
 		  "changed behind the mount: size %llu was %llu, %zu ranges differ",
 		  (unsigned long long)r->new_size, (unsigned long long)r->old_size,
 		  r->nranges);
-	for (size_t i = 0; i < r->nranges; i++)
-		notifier_invalidate(inode, r->ranges[i]);
-	notifier_forget_attributes(inode);
+	drop_above(r);
 }
 
 /* ------------------------------------------------------------------ its waiters */
 
 /* Call those that do (not) need the size adopted. */
-static void call_waiters(struct cds_list_head *waiters, bool needs_adoption)
+static void call_waiters(struct cds_list_head *waiters, bool needs_adoption, int status)
 {
 	struct revalidate_waiter *waiter, *next;
 
-	cds_list_for_each_entry_safe(waiter, next, waiters, node)
-	{
+	cds_list_for_each_entry_safe(waiter, next, waiters, node) {
 		if (waiter->needs_adoption != needs_adoption)
 			continue;
 		cds_list_del(&waiter->node);
-		waiter->done(waiter);
+		waiter->done(waiter, status);
 	}
 }
 
@@ -148,8 +177,10 @@ static void run(struct job *job)
 	struct inode *inode = r->inode;
 	struct cds_list_head waiters;
 	bool again, resized;
+	int status;
 
 	do_round(r);
+	status = r->status;
 	resized = r->new_size != r->old_size;
 	inode_get(inode);
 
@@ -165,11 +196,11 @@ static void run(struct job *job)
 		free(r);
 		inode_put(inode, 1);
 	}
-	call_waiters(&waiters, false);
+	call_waiters(&waiters, false, status);
 	/* If this fails, the file has no path: the next fstat(2) does it. */
 	if (resized)
 		adoption_run(inode, 0);
-	call_waiters(&waiters, true);
+	call_waiters(&waiters, true, status);
 	inode_put(inode, 1);
 }
 

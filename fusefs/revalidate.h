@@ -14,9 +14,12 @@
 
 /** Somebody who waits for a revalidation. Embedded in what he needs to go on. */
 struct revalidate_waiter {
-	/** Called on a thread of daemon->notifications, no lock held, when both caches
-	 *  are right; may free the waiter. */
-	void (*done)(struct revalidate_waiter *waiter);
+	/** Called on a thread of daemon->notifications, no lock held; may free the
+	 *  waiter.
+	 *  @param status  0: both caches are right; a negative errno: the kernel could
+	 *                 not be made to drop what is stale, and the next one who opens
+	 *                 the file or asks for its attributes tries again */
+	void (*done)(struct revalidate_waiter *waiter, int status);
 	/** Also wait until the kernel has adopted the size; for those whose own answer
 	 *  does not carry it. */
 	bool needs_adoption;
