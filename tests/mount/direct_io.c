@@ -6,6 +6,11 @@
 
 #include "files.h"
 
+#include <linux/aio_abi.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/syscall.h>
+
 static char *aligned(size_t len)
 {
 	void *memory;
@@ -144,6 +149,76 @@ START_TEST(a_large_direct_transfer_is_whole)
 }
 END_TEST
 
+/* ------------------------------------------- asynchronous, beside readers that cache
+ */
+
+#define ASYNC_PAGES 160
+
+struct reader {
+	pthread_t thread;
+	int fd;
+	_Atomic bool over;
+};
+
+static void *read_again_and_again(void *arg)
+{
+	struct reader *reader = arg;
+	char *buf = aligned(ASYNC_PAGES * PAGE);
+
+	while (!atomic_load(&reader->over)) {
+		(void)!pread(reader->fd, buf, ASYNC_PAGES * PAGE, 0);
+		posix_fadvise(reader->fd, 0, 0, POSIX_FADV_DONTNEED);
+	}
+	free(buf);
+	return NULL;
+}
+
+/* Submit one write of the whole file, and wait for its completion. */
+static void write_asynchronously(aio_context_t ctx, int fd, const char *buf)
+{
+	struct iocb iocb = {
+		.aio_fildes = (uint32_t)fd,
+		.aio_lio_opcode = IOCB_CMD_PWRITE,
+		.aio_buf = (uint64_t)(uintptr_t)buf,
+		.aio_nbytes = ASYNC_PAGES * PAGE,
+	};
+	struct iocb *iocbs[] = {&iocb};
+	struct io_event event;
+
+	ck_assert_int_eq(ok((int)syscall(SYS_io_submit, ctx, 1, iocbs)), 1);
+	ck_assert_int_eq(ok((int)syscall(SYS_io_getevents, ctx, 1, 1, &event, NULL)),
+			 1);
+	ck_assert_int_eq((int64_t)event.res, ASYNC_PAGES * PAGE);
+}
+
+START_TEST(a_completed_asynchronous_write_is_seen_by_every_reader)
+{
+	const int plain = make_file("f", ASYNC_PAGES * PAGE, 1);
+	const int direct = ok(open("f", O_RDWR | O_DIRECT));
+	char *buf = aligned(ASYNC_PAGES * PAGE);
+	struct reader readers[2];
+	aio_context_t ctx = 0;
+
+	ok((int)syscall(SYS_io_setup, 1, &ctx));
+	for (int i = 0; i < 2; i++) {
+		readers[i] = (struct reader){.fd = ok(open("f", O_RDONLY))};
+		ck_assert_int_eq(pthread_create(&readers[i].thread, NULL,
+						read_again_and_again, &readers[i]),
+				 0);
+	}
+	for (unsigned round = 2; round < 300; round++) {
+		fill(buf, ASYNC_PAGES * PAGE, round);
+		write_asynchronously(ctx, direct, buf);
+		has_bytes(plain, 0, ASYNC_PAGES * PAGE, round);
+	}
+	for (int i = 0; i < 2; i++) {
+		atomic_store(&readers[i].over, true);
+		pthread_join(readers[i].thread, NULL);
+	}
+	ok((int)syscall(SYS_io_destroy, ctx));
+}
+END_TEST
+
 void describe(void)
 {
 	everyone(direct_writes_are_read_back_by_every_way);
@@ -154,4 +229,5 @@ void describe(void)
 	everyone(msync_works_at_an_unaligned_end_on_a_descriptor_opened_for_direct_io);
 	everyone(direct_can_be_switched_on_for_an_open_file);
 	everyone(a_large_direct_transfer_is_whole);
+	everyone(a_completed_asynchronous_write_is_seen_by_every_reader);
 }
