@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The page lock: what is fast, and what makes it fair.
+ * The page lock: what makes it fair. Its fast paths, one compare-and-swap each, stand
+ * in the header.
  *
- * Fast paths are one compare-and-swap each. LOCK_WAITERS sends an unlock to the table,
- * and is clear while somebody who has been woken is on the way: the lock is then as
- * cheap for all others as if nobody waited. The one on the way sets it again when it
- * has lost the race, or has won it and others wait. So, under the bucket's mutex:
+ * LOCK_WAITERS sends an unlock to the table, and is clear while somebody who has been
+ * woken is on the way: the lock is then as cheap for all others as if nobody waited. The
+ * one on the way sets it again when it has lost the race, or has won it and others
+ * wait. So, under the bucket's mutex:
  *
  *   (1) while the page is LOCKED and somebody stands in the queue, either the bit is
  *       set, or the first of them has been woken and will come here;
@@ -20,17 +21,10 @@
 #include "page_lock.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <unistd.h>
 
 #include "cond.h"
-#include "page_lock_debug.h"
 #include "test_point.h"
-
-#if __has_include(<sys/rseq.h>)
-#include <sys/rseq.h>
-#define HAVE_RSEQ 1
-#endif
 
 /* ------------------------------------------------------------------- the state word */
 
@@ -44,34 +38,6 @@ static inline bool swap(struct cl_page *page, uint32_t *state, uint32_t to,
 {
 	return atomic_compare_exchange_weak_explicit(&page->state, state, to, order,
 						     memory_order_relaxed);
-}
-
-/** The processor that we run on, as PAGE_OWNER_CPU has it: 1 to 255. */
-static inline uint32_t this_cpu(void)
-{
-#ifdef HAVE_RSEQ
-	/* glibc has registered it, or says that there is none. */
-	if (__rseq_size > 0) {
-		const struct rseq *rseq =
-			(const void *)((const char *)__builtin_thread_pointer() +
-				       __rseq_offset);
-		const uint32_t cpu = *(const volatile uint32_t *)&rseq->cpu_id;
-
-		return (cpu % 255 + 1) << PAGE_OWNER_CPU_SHIFT;
-	}
-#endif
-	return ((uint32_t)sched_getcpu() % 255 + 1) << PAGE_OWNER_CPU_SHIFT;
-}
-
-static inline bool try_lock(struct cl_page *page)
-{
-	uint32_t state = load(page);
-
-	while (!(state & PAGE_LOCKED))
-		if (swap(page, &state, state | PAGE_LOCKED | this_cpu(),
-			 memory_order_acquire))
-			return true;
-	return false;
 }
 
 /** Set a bit that makes others look in the table. @return false if `while_set` has gone
@@ -132,13 +98,13 @@ static bool spin(struct cl_page *page, uint32_t unless)
 		const uint32_t owner_cpu = state & PAGE_OWNER_CPU;
 
 		if (!(state & PAGE_LOCKED)) {
-			if (!try_lock(page))
+			if (!page_try_lock_word(page))
 				continue;
 			worth += (i + SPINS_MIN - worth) / 4;
 			return true;
 		}
 		if (state & unless || page_state_is_filling(state) || owner_cpu == 0 ||
-		    owner_cpu == this_cpu())
+		    owner_cpu == page_lock_this_cpu())
 			return false;
 		cpu_relax();
 	}
@@ -156,7 +122,7 @@ static bool park(struct cl_page *page, struct page_waiter *waiter)
 	bool taken = false;
 
 	while (!taken && !set_while(page, PAGE_LOCK_WAITERS, PAGE_LOCKED))
-		taken = try_lock(page);
+		taken = page_try_lock_word(page);
 	if (!taken)
 		page_bucket_append(bucket, waiter);
 	page_bucket_unlock(bucket);
@@ -173,7 +139,7 @@ static bool compete(struct cl_page *page, struct page_waiter *waiter,
 	struct page_bucket *bucket = page_bucket_lock(page);
 
 	while (!taken && !set_while(page, PAGE_LOCK_WAITERS, PAGE_LOCKED))
-		taken = try_lock(page);
+		taken = page_try_lock_word(page);
 	if (taken) {
 		page_bucket_remove(bucket, waiter);
 		if (page_bucket_first(bucket, page, PAGE_EVENT_UNLOCKED))
@@ -223,8 +189,8 @@ static int give_up(struct cl_page *page, struct page_waiter *waiter)
 	return -ETIMEDOUT;
 }
 
-static int lock_slow(struct cl_page *page, struct wait_class *waits,
-		     uint64_t deadline_ns, const char *site)
+int page_lock_slow(struct cl_page *page, struct wait_class *waits, uint64_t deadline_ns,
+		   const char *site)
 {
 	struct page_waiter waiter = {.page = page,
 				     .event = PAGE_EVENT_UNLOCKED,
@@ -261,7 +227,7 @@ static int lock_slow(struct cl_page *page, struct wait_class *waits,
 /* --------------------------------------------------------------------- unlocking */
 
 /** Some waiter has to hear of it: hand over, or set free and wake. */
-static void unlock_slow(struct cl_page *page)
+void page_unlock_slow(struct cl_page *page)
 {
 	CL_POINT(page_unlocking);
 	struct page_bucket *bucket = page_bucket_lock(page);
@@ -293,52 +259,6 @@ static void unlock_slow(struct cl_page *page)
 	page_bucket_unlock(bucket);
 	page_waiter_wake(wake);
 	page_waiters_wake(filled);
-}
-
-static inline void unlock(struct cl_page *page)
-{
-	uint32_t state = load(page);
-
-	while (!(state & PAGE_LOCK_WAITERS))
-		if (swap(page, &state,
-			 state & ~(uint32_t)(PAGE_LOCKED | PAGE_OWNER_CPU),
-			 memory_order_release))
-			return;
-	unlock_slow(page);
-}
-
-/* ------------------------------------------------------------------- the functions */
-
-void page_lock_at(struct cl_page *page, struct wait_class *waits, const char *site)
-{
-	(void)page_lock_until_at(page, waits, PAGE_NO_DEADLINE, site);
-}
-
-int page_lock_until_at(struct cl_page *page, struct wait_class *waits,
-		       uint64_t deadline_ns, const char *site)
-{
-	int ret = 0;
-
-	page_lock_debug_wait(page, site);
-	if (!try_lock(page))
-		ret = lock_slow(page, waits, deadline_ns, site);
-	if (ret == 0)
-		page_lock_debug_acquired(page, site);
-	return ret;
-}
-
-bool page_trylock_at(struct cl_page *page, const char *site)
-{
-	if (!try_lock(page))
-		return false;
-	page_lock_debug_acquired(page, site);
-	return true;
-}
-
-void page_unlock_at(struct cl_page *page, const char *site)
-{
-	page_lock_debug_release(page, site);
-	unlock(page);
 }
 
 /* -------------------------------------------------------- waiting for other events */

@@ -10,7 +10,16 @@
  * Without debug_locks none of this exists, in a page's memory neither.
  */
 
-#include "page_lock.h"
+#include "lock_rank.h"
+#include "page.h"
+#include "page_waiters.h"
+
+static inline struct cl_lock_key page_lock_key(const struct cl_page *page)
+{
+	return (struct cl_lock_key){
+		(uintptr_t)atomic_load_explicit(&page->mapping, memory_order_relaxed),
+		atomic_load_explicit(&page->index, memory_order_relaxed)};
+}
 
 #ifdef CL_DEBUG_LOCKS
 

@@ -6,9 +6,10 @@
  *	bench-page-lock LOCK THREADS LOCKS HOLD_NS MILLISECONDS
  *
  * LOCK is bounded-N (the page lock that lets a waiter be overtaken N times), strict
- *(the same, never), unfair (the same, for ever), futex (what the page lock was until it
- *was made fair: Drepper's mutex 3 on the page's word), mutex, adaptive (of pthreads),
- *or ticket (spinning, and yielding the processor now and then).
+ *(the same, never), unfair (the same, for ever), dirty (bounded-5, of dirty pages),
+ *futex (what the page lock was until it was made fair: Drepper's mutex 3 on the page's
+ *word), mutex, adaptive (of pthreads), or ticket (spinning, and yielding the processor
+ *now and then).
  *
  * One line comes out: acquisitions per second; the 99th and the 99.99th percentile of
  * waits and the longest, in ns, of all acquisitions, those of a free lock being 0;
@@ -165,6 +166,8 @@ static const struct lock_ops *choose(const char *name, struct guarded *locks, si
 		return &ticket_ops;
 	if (strcmp(name, "strict") == 0)
 		waits.unfairness = 0;
+	else if (strcmp(name, "dirty") == 0)
+		waits.unfairness = CL_PAGE_LOCK_UNFAIRNESS;
 	else if (strcmp(name, "unfair") == 0)
 		waits.unfairness = UINT32_MAX;
 	else if (strncmp(name, "bounded-", 8) == 0)
@@ -173,7 +176,9 @@ static const struct lock_ops *choose(const char *name, struct guarded *locks, si
 		return NULL;
 	/* As a cached page: nobody is filling it. */
 	for (size_t i = 0; i < n; i++)
-		atomic_store(&locks[i].page.state, PAGE_UPTODATE);
+		atomic_store(&locks[i].page.state, name[0] == 'd'
+							   ? PAGE_UPTODATE | PAGE_DIRTY
+							   : PAGE_UPTODATE);
 	return &bounded_ops;
 }
 

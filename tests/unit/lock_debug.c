@@ -19,7 +19,7 @@
 #include "lock_rank.h"
 #include "mapping_internal.h"
 #include "page_cache.h"
-#include "page_lock_debug.h"
+#include "page_lock.h"
 
 static struct fixture fx;
 static struct wait_class waits = {.unfairness = CL_PAGE_LOCK_UNFAIRNESS};
