@@ -149,6 +149,7 @@ static int notify(struct run *r, struct cl_range range, uint64_t *ret_ns)
 	const int ret = r->upper_ops->invalidate(r->upper, range);
 
 	op_monitor_notify_end(&r->monitored);
+	CL_POINT(notified);
 	if (ret < 0)
 		take_back(r, range);
 	r->report.notifications++;
@@ -308,6 +309,7 @@ static int close_and_chase(struct run *r)
 			return ret;
 		if (ret > 0)
 			continue;
+		CL_POINT(chased);
 		op_monitor_phase(&r->monitored, "waiting for requests to end", true);
 		cl_gate_enter_wait(mapping, &r->exclusive);
 		if (!any_resident(r))
