@@ -6,6 +6,7 @@
 
 #include "cache_internal.h"
 #include "mapping_internal.h"
+#include "rcu.h"
 
 /** Most pages that one request of this many bytes touches. */
 static size_t pages_per_request(size_t request_bytes)
@@ -32,6 +33,27 @@ size_t cl_cache_max_request(size_t size_bytes, unsigned max_requests)
 	return best;
 }
 
+static void *return_at_once(void *arg)
+{
+	return arg;
+}
+
+/*
+ * liburcu starts the thread that frees page table nodes when the first is to be freed,
+ * and ends the process if it cannot. So it is started here, where failure can be told.
+ */
+static int start_rcu_thread(void)
+{
+	pthread_t probe;
+	const int error = pthread_create(&probe, NULL, return_at_once, NULL);
+
+	if (error)
+		return -error;
+	pthread_join(probe, NULL);
+	urcu_bp_get_default_call_rcu_data();
+	return 0;
+}
+
 int cl_cache_create(const struct cl_cache_config *config, struct cl_cache **ret_cache)
 {
 	if (config->size_bytes < CL_CACHE_SIZE_MIN ||
@@ -49,6 +71,9 @@ int cl_cache_create(const struct cl_cache_config *config, struct cl_cache **ret_
 		cache->waits[i].unfairness = config->page_lock_unfairness;
 	cache->max_request_pages =
 		(uint32_t)pages_per_request(config->max_request_bytes);
+	ret = start_rcu_thread();
+	if (ret < 0)
+		goto free_cache;
 	ret = arena_init(&cache->arena, config->size_bytes);
 	if (ret < 0)
 		goto free_cache;

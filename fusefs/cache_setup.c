@@ -146,7 +146,9 @@ int cache_setup(struct daemon *daemon)
 	};
 	const int status = cl_cache_create(&config, &daemon->cache);
 
-	if (status < 0)
+	if (status == -EAGAIN)
+		log_no_threads(status);
+	else if (status < 0)
 		log_msg(LOG_ERR,
 			"cannot make a cache of %zuM: %s; try a smaller "
 			"--cache-size",

@@ -93,3 +93,11 @@ void log_inode(int level, struct inode *inode, const char *format, ...)
 	va_end(args);
 	write_line(level, line);
 }
+
+void log_no_threads(int status)
+{
+	log_msg(LOG_ERR,
+		"cannot start a thread: %s; raise the limit on processes (ulimit -u, "
+		"TasksMax= of a systemd unit), or of memory",
+		strerror(-status));
+}

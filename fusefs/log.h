@@ -14,5 +14,7 @@ __attribute__((format(printf, 2, 3))) void log_msg(int level, const char *format
 /** Likewise, with the inode's number and its path in the source directory in front. */
 __attribute__((format(printf, 3, 4))) void log_inode(int level, struct inode *inode,
 						     const char *format, ...);
+/** Say that a thread cannot be had, and the remedy. */
+void log_no_threads(int status);
 
 #endif

@@ -59,7 +59,7 @@ static int start_pools(struct daemon *daemon)
 		status = worker_pool_create("own-calls", NOTIFICATION_THREADS,
 					    &daemon->own_calls);
 	if (status < 0)
-		log_msg(LOG_ERR, "cannot start threads: %s", strerror(-status));
+		log_no_threads(status);
 	return status;
 }
 

@@ -114,7 +114,7 @@ struct cl_wait_stats {
  * @return 0; -EINVAL if size_bytes is less than CL_CACHE_SIZE_MIN, or less than twice
  *         max_requests times (max_request_bytes plus two pages): half of the arena
  *         must be beyond the reach of requests, or reclaim could find nothing;
- *         -ENOMEM; -EAGAIN if the flusher thread cannot be started
+ *         -ENOMEM; -EAGAIN if a thread cannot be started
  */
 int cl_cache_create(const struct cl_cache_config *config, struct cl_cache **ret_cache);
 
