@@ -11,11 +11,17 @@
  *   -     L     lock, trylock of a free lock; a newcomer before one who was woken; the
  *               last one in the queue, woken; one who was about to queue
  *   L     -     unlock; nobody waits, or the first has been woken already
- *   L     LW    queueing; losing a race; the time-out of one who was woken
- *   LW    -     unlock: wakes the first; finds that only an earlier wake-up was needed
+ *   L     LW    queueing, for the lock or for the end of a fill; losing a race; the
+ *               time-out of one who was woken
+ *   LW    -     unlock: wakes the first and all who wait for the fill; finds that only
+ *               an earlier wake-up was needed, or that whoever queued has given up
  *   -     LW    one who was woken, and others wait behind
- *   LW    LW    handing over, others wait behind
+ *   LW    LW    handing over, others wait behind; queueing, losing a race or a time-out
+ *               of one who was woken, when somebody has queued before
  *   LW    L     handing over to the last one
+ *
+ * and for WRITEBACK, which needs no lock: its waiters' bit is set by the first of them
+ * and goes with it.
  */
 
 #include <check.h>
@@ -221,6 +227,22 @@ START_TEST(who_queues_while_the_first_is_on_the_way_is_found_by_the_next_unlock)
 }
 END_TEST
 
+START_TEST(the_first_is_not_overtaken_if_the_faster_one_has_let_go_again)
+{
+	queue_up(&a, &b, NULL);
+	returns(actor_call(&a, do_unlock, NULL));
+	actor_go_on_until(&b, "page_woken");
+	returns(actor_call(&a, do_lock, NULL));
+	word_is("L-");
+	returns(actor_call(&a, do_unlock, NULL)); /* b is awake: nothing to do */
+	word_is("--");
+	returns(actor_go_on(&b));
+	word_is("L-");
+	ck_assert_uint_eq(waits.overtaken, 0);
+	unlock_for_good(&b);
+}
+END_TEST
+
 START_TEST(an_unlocker_that_comes_late_to_the_table_finds_the_one_who_queued)
 {
 	returns(actor_call(&a, do_lock, NULL));
@@ -309,6 +331,28 @@ START_TEST(who_is_overtaken_keeps_its_place_in_the_queue)
 }
 END_TEST
 
+START_TEST(who_is_overtaken_is_still_before_those_who_queued_meanwhile)
+{
+	queue_up(&a, &b, NULL);
+	returns(actor_call(&a, do_unlock, NULL));
+	actor_go_on_until(&b, "page_woken");
+	returns(actor_call(&a, do_lock, NULL));
+	falls_asleep(actor_call(&c, do_lock, NULL));
+	word_is("LW");
+	falls_asleep(actor_go_on(&b)); /* overtaken */
+	word_is("LW");
+	ck_assert_uint_eq(waits.overtaken, 1);
+	returns(actor_call(&a, do_unlock, NULL)); /* for b */
+	word_is("LW");
+	ck_assert(actor_sleeps(&c));
+	returns(actor_go_on(&b));
+	returns(actor_call(&b, do_unlock, NULL));
+	word_is("--");
+	returns(actor_go_on(&c));
+	unlock_for_good(&c);
+}
+END_TEST
+
 /* ------------------------------------------------------------------- time running out
  */
 
@@ -360,6 +404,40 @@ START_TEST(who_gives_up_just_when_it_is_woken_passes_that_on)
 	ck_assert(actor_sleeps(&c));
 	returns(actor_go_on(&b));
 	ck_assert_int_eq(b.result, -ETIMEDOUT);
+	returns(actor_go_on(&c));
+	unlock_for_good(&c);
+}
+END_TEST
+
+START_TEST(who_gives_up_just_when_it_is_woken_and_is_alone_leaves_a_free_lock)
+{
+	returns(actor_call(&a, do_lock, NULL));
+	falls_asleep(actor_call(&b, do_lock_until, NULL));
+	actors_clock(TIME_UP);
+	actor_go_on_until(&b, "page_timed_out");
+	returns(actor_call(&a, do_unlock, NULL)); /* wakes b */
+	returns(actor_go_on(&b));
+	ck_assert_int_eq(b.result, -ETIMEDOUT);
+	word_is("--");
+	returns(actor_call(&c, do_lock, NULL));
+	unlock_for_good(&c);
+}
+END_TEST
+
+START_TEST(what_it_passes_on_is_there_already_if_somebody_has_queued_since)
+{
+	returns(actor_call(&a, do_lock, NULL));
+	falls_asleep(actor_call(&b, do_lock_until, NULL));
+	actors_clock(TIME_UP);
+	actor_go_on_until(&b, "page_timed_out");
+	returns(actor_call(&a, do_unlock, NULL)); /* wakes b */
+	returns(actor_call(&a, do_lock, NULL));
+	falls_asleep(actor_call(&c, do_lock, NULL));
+	word_is("LW");
+	returns(actor_go_on(&b));
+	ck_assert_int_eq(b.result, -ETIMEDOUT);
+	word_is("LW");
+	returns(actor_call(&a, do_unlock, NULL));
 	returns(actor_go_on(&c));
 	unlock_for_good(&c);
 }
@@ -524,16 +602,23 @@ static void add_tests(TCase *tc)
 	tcase_add_test(
 		tc,
 		who_queues_while_the_first_is_on_the_way_is_found_by_the_next_unlock);
+	tcase_add_test(tc,
+		       the_first_is_not_overtaken_if_the_faster_one_has_let_go_again);
 	tcase_add_test(
 		tc, an_unlocker_that_comes_late_to_the_table_finds_the_one_who_queued);
 	tcase_add_test(tc, who_has_been_overtaken_often_enough_is_handed_the_lock);
 	tcase_add_test(tc, strict_fairness_hands_over_at_once_and_in_order);
 	tcase_add_test(tc, a_lock_handed_over_keeps_its_other_bits);
 	tcase_add_test(tc, who_is_overtaken_keeps_its_place_in_the_queue);
+	tcase_add_test(tc, who_is_overtaken_is_still_before_those_who_queued_meanwhile);
 	tcase_add_test(tc, a_lock_that_is_free_is_taken_when_the_time_is_up_already);
 	tcase_add_test(tc, who_gives_up_has_not_got_the_lock_and_is_in_no_queue);
 	tcase_add_test(tc, who_gives_up_asleep_leaves_the_others_in_order);
 	tcase_add_test(tc, who_gives_up_just_when_it_is_woken_passes_that_on);
+	tcase_add_test(
+		tc, who_gives_up_just_when_it_is_woken_and_is_alone_leaves_a_free_lock);
+	tcase_add_test(tc,
+		       what_it_passes_on_is_there_already_if_somebody_has_queued_since);
 	tcase_add_test(tc,
 		       what_it_passes_on_is_left_to_the_unlock_if_somebody_was_faster);
 	tcase_add_test(tc, a_lock_that_is_handed_over_at_the_last_moment_is_kept);
