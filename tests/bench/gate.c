@@ -4,15 +4,16 @@
  *
  *	bench-gate WHAT THREADS MILLISECONDS
  *
- * WHAT is one (all threads in FILL entries of one mapping, each at pages of its own),
- * many (the same, each thread in a mapping of its own: no cache line is shared), mutex
- * (instead of the gate, two lock and unlock pairs of one mutex for each thread: the
- * floor for anything that takes a lock), counter (two additions to one counter that all
- * threads share) or apart (the same, a counter for each: the floor for anything at
- *all).
+ * WHAT is
+ *	one      all threads in FILL entries of one mapping, each at pages of its own
+ *	many     the same, each thread in a mapping of its own: no cache line is shared
+ *	mutex    instead of the gate, two lock and unlock pairs of a mutex for each
+ *		 thread: the floor for anything that takes a lock
+ *	counter  two additions to one counter that all threads share
+ *	apart    the same, a counter for each: the floor for anything at all
  *
  * One line comes out: pairs of entering and leaving per second, and ns for each pair
- *and thread.
+ * and thread.
  */
 
 #include <pthread.h>

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One measurement of a lock: threads that take one of some locks, hold it, let go,
- *again.
+ * One measurement of a lock: threads that take one of some locks, hold it, let go.
  *
  *	bench-page-lock LOCK THREADS LOCKS HOLD_NS MILLISECONDS
  *
- * LOCK is bounded-N (the page lock that lets a waiter be overtaken N times), strict
- *(the same, never), unfair (the same, for ever), dirty (bounded-5, of dirty pages),
- *futex (what the page lock was until it was made fair: Drepper's mutex 3 on the page's
- *word), mutex, adaptive (of pthreads), or ticket (spinning, and yielding the processor
- *now and then).
+ * LOCK is
+ *	bounded-N  the page lock that lets a waiter be overtaken N times
+ *	strict     the same, never
+ *	unfair     the same, for ever
+ *	dirty      bounded-5, of dirty pages
+ *	futex      what the page lock was until it was made fair: Drepper's mutex 3 on
+ *		   the page's word
+ *	mutex, adaptive
+ *		   of pthreads
+ *	ticket     spinning, and yielding the processor now and then
  *
  * One line comes out: acquisitions per second; the 99th and the 99.99th percentile of
  * waits and the longest, in ns, of all acquisitions, those of a free lock being 0;

@@ -6,9 +6,9 @@
  *	bench-pages PASSES
  *
  * Reads 64 MiB in requests of 1 MiB from a store that answers at once and touches no
- * byte: `fill`, from an empty cache, and `hit`, once it is there; the whole of it
- *PASSES times. Then only what would be left out with one lock for each 2 MiB: `lock`, a
- *lock and unlock pair of each page; `lookup`, finding it in the table and pinning it.
+ * byte: `fill`, from an empty cache, and `hit`, once it is there; all of it PASSES
+ * times. Then only what would be left out with one lock for each 2 MiB: `lock`, a lock
+ * and unlock pair of each page; `lookup`, finding it in the table and pinning it.
  */
 
 #include <stdio.h>
