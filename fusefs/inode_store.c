@@ -15,10 +15,28 @@
 #include "change_guard.h"
 #include "fault_point.h"
 #include "inode_table.h"
+#include "serving.h"
 
 static int iov_part(int iovcnt)
 {
 	return iovcnt < IOV_MAX ? iovcnt : IOV_MAX;
+}
+
+/*
+ * What the store has in memory, at once. Otherwise, and where a store cannot tell,
+ * another thread is to look for requests while this one waits.
+ * @return bytes, or -1
+ */
+static ssize_t read_at_once(int fd, const struct iovec *iov, int iovcnt,
+			    uint64_t offset)
+{
+	ssize_t n = -1;
+
+	if (!FAULT_POINTS)
+		n = preadv2(fd, iov, iov_part(iovcnt), (off_t)offset, RWF_NOWAIT);
+	if (n < 0)
+		serving_will_wait();
+	return n;
 }
 
 static ssize_t store_preadv(void *store, const struct iovec *iov, int iovcnt,
@@ -30,6 +48,9 @@ static ssize_t store_preadv(void *store, const struct iovec *iov, int iovcnt,
 
 	if (fd < 0)
 		return -EBADF;
+	n = read_at_once(fd, iov, iovcnt, offset);
+	if (n >= 0)
+		return n;
 	do
 		n = fault_preadv(fd, iov, iov_part(iovcnt), (off_t)offset);
 	while (n < 0 && errno == EINTR);
@@ -72,6 +93,7 @@ static int store_sync(void *store, bool data_only)
 
 	if (fd < 0)
 		return -EBADF;
+	serving_will_wait();
 	do
 		status = data_only ? fault_fdatasync(fd) : fault_fsync(fd);
 	while (status < 0 && errno == EINTR);

@@ -59,6 +59,9 @@
 /* The first step of looking before sleeping. */
 #define SPIN_NS_MIN   5000
 
+/* poll(2) that need not sleep. */
+#define AT_ONCE_NS 2000
+
 #define RELIEVED (UINT64_C(1) << 63)
 
 struct server {
@@ -76,6 +79,7 @@ struct server {
 	/* Its own. */
 	struct fuse_buf buf;
 	uint64_t spin_ns;
+	bool expects_none; /* the queue was empty when this was last looked at */
 };
 
 struct serving {
@@ -167,8 +171,7 @@ static bool relieve_the_slow(struct serving *serving)
 	bool busy = false;
 	uint64_t state;
 
-	cds_list_for_each_entry(server, &serving->servers, node)
-	{
+	cds_list_for_each_entry(server, &serving->servers, node) {
 		if (!server->on_duty)
 			continue;
 		state = atomic_load(&server->state);
@@ -218,6 +221,21 @@ static void wait_as_deputy(struct server *me)
 	pthread_cond_timedwait(&me->called, &serving->lock, &until);
 }
 
+/* Have the first of the reserve become the deputy; a new thread, if nobody is there.
+ * Required: lock. */
+static void need_deputy(struct serving *serving)
+{
+	struct server *first;
+
+	if (!cds_list_empty(&serving->reserve)) {
+		first = cds_list_first_entry(&serving->reserve, struct server,
+					     idle_node);
+		pthread_cond_signal(&first->called);
+	} else if (!has_ended(serving) && serving->threads < serving->threads_max) {
+		(void)add_server(serving);
+	}
+}
+
 /* In the reserve until there is duty. Required: lock.
  * @return false when all has ended */
 static bool wait_for_duty(struct server *me)
@@ -238,17 +256,10 @@ static bool wait_for_duty(struct server *me)
 		}
 	}
 	cds_list_del(&me->idle_node);
-	if (serving->deputy == me) {
+	if (serving->deputy == me)
 		serving->deputy = NULL;
-		/* Another deputy, if anybody is or can be had. */
-		if (!cds_list_empty(&serving->reserve))
-			pthread_cond_signal(&cds_list_first_entry(&serving->reserve,
-								  struct server,
-								  idle_node)
-						     ->called);
-		else if (!has_ended(serving) && serving->threads < serving->threads_max)
-			(void)add_server(serving);
-	}
+	if (!serving->deputy)
+		need_deputy(serving);
 	if (has_ended(serving))
 		return false;
 	go_on_duty(me);
@@ -315,6 +326,7 @@ static void sleep_for_one(struct server *me)
 		{.fd = serving->stop_fd, .events = POLLIN},
 	};
 	const uint64_t before = now_ns();
+	uint64_t slept_ns;
 
 	atomic_store(&serving->asleep, true);
 	(void)poll(fds, 2, -1);
@@ -327,7 +339,9 @@ static void sleep_for_one(struct server *me)
 			pthread_cond_signal(&serving->deputy->called);
 		pthread_mutex_unlock(&serving->lock);
 	}
-	if (now_ns() - before > 2 * (uint64_t)serving->spin_ns_max)
+	slept_ns = now_ns() - before;
+	me->expects_none = slept_ns > AT_ONCE_NS;
+	if (slept_ns > 2 * (uint64_t)serving->spin_ns_max)
 		me->spin_ns = 0;
 	else if (me->spin_ns == 0)
 		me->spin_ns = SPIN_NS_MIN;
@@ -358,6 +372,8 @@ static int look(struct server *me)
 			cpu_relax();
 		n = try_receive(me);
 	} while (n == -EAGAIN && now_ns() < until);
+	if (n != -EAGAIN)
+		me->expects_none = false;
 	return n;
 }
 
@@ -380,7 +396,8 @@ static bool leave_to_others(struct server *me)
 /* The next request. @return its bytes; 0 if all has ended; -EAGAIN: off duty */
 static int receive(struct server *me)
 {
-	int n = try_receive(me);
+	/* Where requests come one by one, and not soon, a look for nothing is saved. */
+	int n = me->expects_none ? -EAGAIN : try_receive(me);
 
 	while (n == -EAGAIN) {
 		atomic_store_explicit(&me->serving->found_none, true,
@@ -494,8 +511,7 @@ static void join_servers(struct serving *serving, struct server *me)
 {
 	struct server *server, *next;
 
-	cds_list_for_each_entry_safe(server, next, &serving->servers, node)
-	{
+	cds_list_for_each_entry_safe(server, next, &serving->servers, node) {
 		if (server != me)
 			pthread_join(server->thread, NULL);
 		cds_list_del(&server->node);
