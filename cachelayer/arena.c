@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The arena: frames, descriptors, free list. */
+/*
+ * The arena: frames, descriptors, free list.
+ *
+ * Frames come from huge pages where the system has some to give: most of a cold fill of
+ * small ones was the kernel clearing and mapping each of them by itself. Frames are
+ * handed out in order, so at most one huge page is used in part.
+ */
 
 #include "arena.h"
 
@@ -10,14 +16,32 @@
 
 #include "page_lock.h"
 
+#define HUGE_BYTES ((size_t)2 << 20)
+
+/* Address space that begins where a huge page can. */
+static void *reserve_frames(size_t bytes)
+{
+	char *start = mmap(NULL, bytes + HUGE_BYTES, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	size_t before;
+
+	if (start == MAP_FAILED)
+		return NULL;
+	before = (HUGE_BYTES - (uintptr_t)start % HUGE_BYTES) % HUGE_BYTES;
+	if (before > 0)
+		munmap(start, before);
+	munmap(start + before + bytes, HUGE_BYTES - before);
+	/* A matter of speed: a kernel that knows none of them is fine. */
+	(void)madvise(start + before, bytes, MADV_HUGEPAGE);
+	return start + before;
+}
+
 int arena_init(struct arena *arena, size_t size_bytes)
 {
 	const uint32_t npages = (uint32_t)(size_bytes >> CL_PAGE_SHIFT);
-	void *frames =
-		mmap(NULL, (size_t)npages << CL_PAGE_SHIFT, PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *frames = reserve_frames((size_t)npages << CL_PAGE_SHIFT);
 
-	if (frames == MAP_FAILED)
+	if (!frames)
 		return -ENOMEM;
 	arena->frames = frames;
 	arena->npages = npages;
