@@ -8,7 +8,8 @@
  * Pages that are absent get a locked placeholder for that time.
  *
  * Written through, absent pages are not kept afterwards: the upper cache has the bytes,
- * and a page that nobody has read yet would only push out one that somebody has.
+ * and a page that nobody has read yet would only push out one that somebody has. A long
+ * write takes those that are there away for the same reason.
  */
 
 #include <errno.h>
@@ -22,6 +23,9 @@
 #include "store_io.h"
 #include "test_point.h"
 #include "verify.h"
+
+/* From so many bytes on, a write through drops the pages that it covers. */
+#define LONG_WRITE ((size_t)128 << 10)
 
 struct writer {
 	struct cl_mapping *mapping;
@@ -98,11 +102,25 @@ static void unlock_range(struct writer *w)
 	w->npages = 0;
 }
 
-/** Have a locked page ready to take bytes. @return 0 or -ENOMEM */
-static int make_ready(struct writer *w, struct cl_page **page)
+/** Whether a page goes, rather than takes bytes: all of it is written through by a long
+ *  write. Copying costs more than the page is worth, since the upper cache has them. */
+static bool is_replaced(const struct writer *w, size_t i)
 {
+	return w->len >= LONG_WRITE && !w->mapping->cache->config.writeback &&
+	       part_of(w, i).iov_len == CL_PAGE_SIZE;
+}
+
+/** Have the last page that was locked ready to take bytes. @return 0 or -ENOMEM */
+static int make_ready(struct writer *w)
+{
+	struct cl_page **page = &w->pages[w->npages - 1];
+
 	if (!page_test(*page, PAGE_UPTODATE))
 		return 0;
+	if (is_replaced(w, w->npages - 1)) {
+		page_clear(*page, PAGE_UPTODATE);
+		return 0;
+	}
 	if (page_cache_make_writable(page) < 0)
 		return -ENOMEM;
 	/* Its other bytes are about to be used and hashed anew. If they are not what
@@ -122,7 +140,7 @@ static int lock_range(struct writer *w)
 		if (!page)
 			goto fail;
 		w->pages[w->npages++] = page;
-		if (make_ready(w, &w->pages[w->npages - 1]) < 0)
+		if (make_ready(w) < 0)
 			goto fail;
 	}
 	return 0;
