@@ -9,6 +9,7 @@
  */
 
 #include "mapping_internal.h"
+#include "page_table.h"
 
 #define WINDOW_MIN ((uint32_t)256 << 10)
 #define WINDOW_MAX ((uint32_t)2 << 20)
@@ -28,7 +29,26 @@ static uint32_t window_limit(const struct cl_mapping *mapping)
 	return share < WINDOW_MAX ? (uint32_t)share : WINDOW_MAX;
 }
 
-bool cl_readahead_next(const struct cl_mapping *mapping, struct cl_readahead *ra,
+static bool is_cached_at(struct cl_mapping *mapping, uint64_t offset)
+{
+	struct cl_page *page =
+		page_table_lookup(&mapping->table, page_index_of(offset));
+
+	if (page)
+		arena_unpin(&mapping->cache->arena, page);
+	return page != NULL;
+}
+
+/** A look at both ends and the middle: what is there already needs nobody to be woken
+ *  for it. Guessing wrong costs a fill in front. */
+static bool seems_cached(struct cl_mapping *mapping, struct cl_range range)
+{
+	return is_cached_at(mapping, range.start) &&
+	       is_cached_at(mapping, range.end - 1) &&
+	       is_cached_at(mapping, range.start + (range.end - range.start) / 2);
+}
+
+bool cl_readahead_next(struct cl_mapping *mapping, struct cl_readahead *ra,
 		       uint64_t offset, size_t len, struct cl_range *ret_range)
 {
 	const uint64_t size = cl_mapping_size(mapping);
@@ -56,5 +76,5 @@ bool cl_readahead_next(const struct cl_mapping *mapping, struct cl_readahead *ra
 	ra->ahead_end = range.end;
 	ra->window_bytes = ra->window_bytes * 2 < limit ? ra->window_bytes * 2 : limit;
 	*ret_range = range;
-	return true;
+	return !seems_cached(mapping, range);
 }

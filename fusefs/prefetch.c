@@ -42,7 +42,7 @@ static void run(struct job *job)
 static bool claim(struct open_file *file, uint64_t offset, size_t len,
 		  struct cl_range *ret_range)
 {
-	const struct cl_mapping *mapping = file->inode->mapping;
+	struct cl_mapping *mapping = file->inode->mapping;
 	struct cl_readahead next;
 	bool wanted;
 

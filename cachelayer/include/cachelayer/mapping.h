@@ -98,7 +98,7 @@ struct cl_readahead {
  * @return true if *ret_range (bytes) is worth a cl_prefetch() now
  * Not synchronised: the caller guards ra.
  */
-bool cl_readahead_next(const struct cl_mapping *mapping, struct cl_readahead *ra,
+bool cl_readahead_next(struct cl_mapping *mapping, struct cl_readahead *ra,
 		       uint64_t offset, size_t len, struct cl_range *ret_range);
 
 /**
