@@ -156,6 +156,16 @@ def run_store(kind, chosen, options, results):
         shutil.rmtree(folder)
 
 
+def arguments_of_interest():
+    """Those of the command line that say what was measured, not where things lie."""
+    kept, skip = [], False
+    for argument in sys.argv[1:]:
+        if not skip and argument not in ("--build", "--out"):
+            kept.append(argument)
+        skip = not skip and argument in ("--build", "--out")
+    return kept
+
+
 class Results:
     """results.json; a new row takes the place of an older one of the same thing."""
 
@@ -178,8 +188,7 @@ class Results:
         self.data["machine"] = machine()
         self.data["runs"].append({
             "at": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-            "command": " ".join(["contrib/bench"] + [a for a in sys.argv[1:]
-                                                     if not a.startswith("--build")]),
+            "command": " ".join(["contrib/bench"] + arguments_of_interest()),
             "load": os.getloadavg()[0], "seed": options.seed})
 
     def save(self):
