@@ -28,8 +28,9 @@
  * which costs another wake-up, so they go on for a bit.
  *
  * server.state, of each thread on duty, counts: odd while it serves. The RELIEVED bit
- * can be set by the deputy or by itself, and only while it is odd; so relieving and
- * finishing cannot both happen.
+ * is set with the lock held, by the deputy or by itself, while it is odd, and the
+ * thread goes off duty in the same breath; so nobody is relieved twice, and since it
+ * finishes by a compare and exchange, relieving and finishing cannot both happen.
  */
 
 #include "serving.h"
@@ -133,6 +134,7 @@ static int add_server(struct serving *serving);
 /* Required: lock. */
 static void go_on_duty(struct server *me)
 {
+	assert(!me->on_duty);
 	me->on_duty = true;
 	atomic_fetch_add(&me->serving->on_duty, 1);
 }
@@ -140,6 +142,7 @@ static void go_on_duty(struct server *me)
 /* Required: lock. */
 static void go_off_duty(struct server *server)
 {
+	assert(server->on_duty);
 	server->on_duty = false;
 	atomic_fetch_sub(&server->serving->on_duty, 1);
 }
@@ -175,7 +178,8 @@ static bool relieve_the_slow(struct serving *serving)
 		if (!server->on_duty)
 			continue;
 		state = atomic_load(&server->state);
-		if (is_serving(state) && state == server->state_seen &&
+		if (is_serving(state) && !(state & RELIEVED) &&
+		    state == server->state_seen &&
 		    atomic_compare_exchange_strong(&server->state, &state,
 						   state | RELIEVED))
 			go_off_duty(server);
@@ -273,13 +277,14 @@ void serving_will_wait(void)
 
 	if (!me)
 		return;
-	state = atomic_load_explicit(&me->state, memory_order_relaxed);
-	if (state & RELIEVED ||
-	    !atomic_compare_exchange_strong(&me->state, &state, state | RELIEVED))
-		return;
 	pthread_mutex_lock(&me->serving->lock);
-	go_off_duty(me);
-	call_if_nobody(me->serving);
+	state = atomic_load(&me->state);
+	assert(is_serving(state));
+	if (!(state & RELIEVED)) {
+		atomic_store(&me->state, state | RELIEVED);
+		go_off_duty(me);
+		call_if_nobody(me->serving);
+	}
 	pthread_mutex_unlock(&me->serving->lock);
 }
 
