@@ -25,7 +25,8 @@ struct foldx {
 	struct settings settings;
 	struct team team;
 	struct run run;
-	struct trace trace; /* what has been done */
+	struct trace trace; /* what has been done, or is to be replayed */
+	size_t done;	    /* of the last run */
 	FILE *record;
 };
 
@@ -35,8 +36,7 @@ static int cannot(const char *what, const char *which, int err)
 	return STATUS_USAGE;
 }
 
-/* -------------------------------------------------------------------- random
- * operations */
+/* ---------------------------------------------------------------- random operations */
 
 static bool time_is_up(const struct foldx *x, uint64_t start_ns)
 {
@@ -44,8 +44,7 @@ static bool time_is_up(const struct foldx *x, uint64_t start_ns)
 	       team_now_ns() - start_ns >= (uint64_t)x->settings.seconds * 1000000000u;
 }
 
-/* What is about to be done: a machine that stops in the middle of it has it on record.
- */
+/* What is about to be done, so that it is on record when the machine stops there. */
 static int note_operations(struct foldx *x, const struct operation *ops, size_t nops)
 {
 	char text[OPERATION_TEXT_MAX];
@@ -63,8 +62,7 @@ static int note_operations(struct foldx *x, const struct operation *ops, size_t 
 	return err;
 }
 
-/* @return whether it can be judged: false, something that has been said about ourselves
- */
+/* @return whether there is something to report; if not, why has been said */
 static bool run_random(struct foldx *x)
 {
 	const uint64_t start_ns = team_now_ns();
@@ -96,11 +94,11 @@ static bool run_random(struct foldx *x)
 	}
 	if (good)
 		run_end(&x->run);
+	x->done = x->trace.nops;
 	return true;
 }
 
-/* ------------------------------------------------------------------------- replaying
- */
+/* ------------------------------------------------------------------------ replaying */
 
 static bool has_company(const struct trace *trace)
 {
@@ -115,12 +113,11 @@ static bool fails(void *arg, const struct trace *trace)
 {
 	struct foldx *x = arg;
 	const unsigned tries = x->settings.tries ?: has_company(trace) ? 10 : 1;
-	size_t done;
 
 	if (x->run.failure.hung)
 		return false; /* the team is stuck: nothing more can be learned */
 	for (unsigned i = 0; i < tries; i++)
-		if (!run_trace(&x->run, trace, &done))
+		if (!run_trace(&x->run, trace, &x->done))
 			return true;
 	return false;
 }
@@ -147,8 +144,7 @@ static int read_trace(struct foldx *x)
 	return STATUS_SAME;
 }
 
-/* -------------------------------------------------------------------------- reporting
- */
+/* ------------------------------------------------------------------------ reporting */
 
 static void print_shortest(const struct foldx *x, const struct trace *trace)
 {
@@ -206,8 +202,10 @@ static int report_failure(struct foldx *x)
 {
 	const bool hung = x->run.failure.hung;
 
-	fprintf(stderr, "foldx: WRONG after %zu operations (seed %" PRIu64 "): %s\n",
-		x->trace.nops, x->settings.seed, x->run.failure.text);
+	fprintf(stderr, "foldx: WRONG after %zu operations", x->done);
+	if (!x->settings.replay)
+		fprintf(stderr, " (seed %" PRIu64 ")", x->settings.seed);
+	fprintf(stderr, ": %s\n", x->run.failure.text);
 	shrink(x);
 	return hung ? STATUS_HUNG : STATUS_DIFFERENT;
 }
@@ -228,8 +226,7 @@ static int report(struct foldx *x, uint64_t start_ns)
 							     : STATUS_MISSING;
 }
 
-/* ------------------------------------------------------------------------------ main
- */
+/* ----------------------------------------------------------------------------- main */
 
 /* Nobody waits here for a file system that hangs: a process of the team asks. */
 static int start(struct foldx *x)

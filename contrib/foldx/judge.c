@@ -197,8 +197,7 @@ bool judge(struct run *run, const struct operation *op, bool *ret_refused)
 	return true;
 }
 
-/* ----------------------------------------------------------------- everything at once
- */
+/* --------------------------------------------------------------- everything at once */
 
 static bool check_way(struct run *run, const struct operation *op, const char *way)
 {

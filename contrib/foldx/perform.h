@@ -29,8 +29,7 @@ void worker_obey(struct worker *worker, struct station *station);
 void perform(struct worker *worker, const struct operation *op,
 	     struct outcome *ret_outcome, uint8_t *data);
 
-/** Likewise, once the others have begun; a moment later, so that they meet both states.
- */
+/** Likewise, a moment after the others have begun, so that they meet both states. */
 void perform_step(struct worker *worker, struct station *station);
 
 /** station->accesses, until what they run together with is over. */

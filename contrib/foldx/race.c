@@ -42,8 +42,7 @@ static uint64_t page_of(uint64_t offset)
 	return offset - offset % FOLDX_PAGE;
 }
 
-/* --------------------------------------------------------------------- what to touch
- */
+/* -------------------------------------------------------------------- what to touch */
 
 /* Take the places where a store may end up. false: another store may end up there. */
 static bool take_places(struct run *run, const struct operation *step, uint64_t offset)
@@ -162,8 +161,7 @@ static size_t choose_racers(struct run *run, const struct operation *accesses,
 	return n;
 }
 
-/* --------------------------------------------------------------------------- the race
- */
+/* ------------------------------------------------------------------------- the race */
 
 static bool start_together(struct run *run, const struct racer *racers, size_t nracers,
 			   const struct operation *step)

@@ -62,8 +62,7 @@ bool run_alive(struct run *run, int err, uint32_t process, const struct operatio
 	return false;
 }
 
-/* -------------------------------------------------------------------- the file itself
- */
+/* ------------------------------------------------------------------ the file itself */
 
 static bool all_open(struct run *run, uint32_t except)
 {
@@ -103,8 +102,7 @@ bool run_begin(struct run *run, const struct limits *limits)
 	return all_open(run, 0);
 }
 
-/* ------------------------------------------------------------------------- operations
- */
+/* ----------------------------------------------------------------------- operations */
 
 bool run_serial(struct run *run, const struct operation *op)
 {

@@ -49,8 +49,7 @@ bool run_group(struct run *run, const struct operation *ops, size_t nops);
 /** Look at everything in all ways, behind the file system too. @return false: failed */
 bool run_end(struct run *run);
 
-/** All of it. @param ret_done operations done before it failed, and those that failed
- */
+/** All of it. @param ret_done operations up to those that failed, or all */
 bool run_trace(struct run *run, const struct trace *trace, size_t *ret_done);
 
 /* ------------------------------------------------------------- for the parts of it */

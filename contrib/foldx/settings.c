@@ -38,7 +38,7 @@ static const char usage_text[] =
 	"                      has other processes load and store meanwhile; 50\n"
 	"  --only=LIST         of operations\n"
 	"  --without=LIST      of operations\n"
-	"  --weights=LIST      how often, OPERATION=WEIGHT; see --help for what they are\n"
+	"  --weights=LIST      how often, OPERATION=WEIGHT; see below for what they are\n"
 	"  --require=LIST      fail if one of these operations is not supported, or never\n"
 	"                      done; 'all': every one that has a weight\n"
 	"  --record=FILE       write what is done to FILE, as a trace; and the shortest one\n"
@@ -151,8 +151,7 @@ static void clear_weights(struct settings *settings, unsigned kept)
 			settings->weights[kind] = 0;
 }
 
-/* ------------------------------------------------------------------------ the options
- */
+/* ---------------------------------------------------------------------- the options */
 
 enum {
 	OPT_SEED = 1000,

@@ -33,8 +33,7 @@ static bool still_fails(struct shrinking *s, const struct trace *candidate)
 	return s->fails(s->arg, candidate);
 }
 
-/* ------------------------------------------------------------------ fewer operations
- */
+/* ----------------------------------------------------------------- fewer operations */
 
 /* Try without ops [at, at + n). */
 static bool leave_out(struct shrinking *s, size_t at, size_t n)
@@ -110,8 +109,7 @@ static bool fewer_operations(struct shrinking *s)
 	return ever;
 }
 
-/* ----------------------------------------------------------------- smaller arguments
- */
+/* ---------------------------------------------------------------- smaller arguments */
 
 static bool try_value(struct shrinking *s, uint64_t *argument, uint64_t value)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Fuzzing journals: any bytes in SOURCE/.foldfs, and never a crash, never a damaged
- *file.
+ * file.
  *
  * At the start, operations are interrupted at all their test points: what each leaves,
- *a file and its journal, is a starting point. Input:
+ * a file and its journal, is a starting point. Input:
  *
  *	byte 0   which starting point
  *	byte 1   0: patches in the journal; 1: the same, and then all checksums are made
@@ -244,8 +244,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
-/* -------------------------------------------------------------------------- an input
- */
+/* ------------------------------------------------------------------------- an input */
 
 /* Regions that a patch can be in. */
 static const struct {
