@@ -10,8 +10,7 @@
  *	0       header    what is done to which file; written once
  *	8 KiB   record    \ how far it is; written in turn, so that one of them is
  *	12 KiB  record    / whole whenever the machine stops
- *	1 MiB   saved     bytes that the operation overwrites for good: undoing needs
- *them
+ *	1 MiB   saved     bytes that the operation overwrites for good, for undoing it
  *	...     area 0    \ windows of bytes under way, in turn: the one that the latest
  *	...     area 1    / record names stays as it is until a later record is durable
  *
