@@ -19,7 +19,10 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Once there have been too many, it is some time until the next look: a machine that is
+ * busy stays so, and gains nothing by threads that spin. */
 #define BETWEEN_LOOKS_NS 1000000
+#define WHEN_TOO_MANY_NS 10000000
 
 struct runnable {
 	int fd;		     /* of /proc/loadavg, or -1 */
@@ -72,6 +75,7 @@ bool runnable_too_many(struct runnable *runnable)
 {
 	struct timespec now;
 	uint64_t now_ns, looked_ns;
+	bool too_many;
 
 	if (runnable->processors < 2 || runnable->fd < 0)
 		return true;
@@ -79,11 +83,13 @@ bool runnable_too_many(struct runnable *runnable)
 	now_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 	looked_ns = atomic_load_explicit(&runnable->looked_ns, memory_order_relaxed);
 	/* If two look at once, both are right. */
-	if (now_ns - looked_ns >= BETWEEN_LOOKS_NS) {
-		atomic_store_explicit(&runnable->too_many, look(runnable),
+	too_many = atomic_load_explicit(&runnable->too_many, memory_order_relaxed);
+	if (now_ns - looked_ns >= (too_many ? WHEN_TOO_MANY_NS : BETWEEN_LOOKS_NS)) {
+		too_many = look(runnable);
+		atomic_store_explicit(&runnable->too_many, too_many,
 				      memory_order_relaxed);
 		atomic_store_explicit(&runnable->looked_ns, now_ns,
 				      memory_order_relaxed);
 	}
-	return atomic_load_explicit(&runnable->too_many, memory_order_relaxed);
+	return too_many;
 }
