@@ -132,6 +132,7 @@ def run(kind, make_store, options, results):
         contender.start(store.path, folder)
         for name, title in wanted:
             measure(options, kind, name, title, contender, results)
+            results.save()
     finally:
         contender.stop()
         store.free()

@@ -169,8 +169,9 @@ def plot_bars(data, store, folder, name, title, works):
             axes.plot([floor, floor], [place - 0.4, place + 0.4], color=COLOURS["floor"],
                       linewidth=2)
         axes.text(0.02, place, " %.2f × %s" % (times, peer), va="center", fontsize=7,
-                  color="white" if times > 0.6 else "black")
+                  color="white" if times >= 1 else "black")
     axes.axvline(1, color="black", linewidth=0.8)
+    axes.set_ylim(-0.7, len(shown) - 0.3)
     axes.set_yticks(range(len(shown)), [work for work, _ in reversed(shown)], fontsize=8)
     axes.set_xlabel("times the best peer; dark line: the floor")
     axes.set_title(title, fontsize=10)
@@ -193,8 +194,9 @@ def plot_growth(data, store, work, folder):
         panels[0].fill_between(xs, [min(r["values"]) for r in those],
                                [max(r["values"]) for r in those], alpha=0.15, color=colour)
         if waits:
-            panels[1].plot(xs, [r["extra"]["longest_ms"] for r in those], marker="o",
-                           label=who, color=colour)
+            hit = [row for row in those if row["x"] > 0]
+            panels[1].plot([r["x"] for r in hit], [r["extra"]["longest_ms"] for r in hit],
+                           marker="o", label=who, color=colour)
     for panel, label in zip(panels, ("ms for the call", "longest wait of an access, ms")):
         panel.set_yscale("log")
         panel.set_ylabel(label)
@@ -237,6 +239,7 @@ def write(data, folder):
         return
     # The same bytes for the same results.
     plt.rcParams["svg.hashsalt"] = "foldfs"
+    plt.rcParams["svg.fonttype"] = "none"
     works = []
     for row in data["rows"]:
         if "x" not in row and row["work"] not in works:

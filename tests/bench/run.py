@@ -124,8 +124,8 @@ def measure(bench, work, all_of_them, samples, seed):
 def row(work, store, name, values, extras, options):
     merged = {key: statistics.median(extra[key] for extra in extras) for key in extras[0]}
     return {"work": work.name, "title": work.title, "unit": work.unit,
-            "better": work.better, "store": store, "contender": name, "values": values,
-            "extra": merged, "quick": options.quick, "seed": options.seed}
+            "better": work.better, "store": store, "contender": name,
+            "values": [float("%.5g" % value) for value in values], "extra": merged, "quick": options.quick, "seed": options.seed}
 
 
 def run_store(kind, chosen, options, results):
@@ -149,6 +149,7 @@ def run_store(kind, chosen, options, results):
                 results.put(row(work, kind, name, sample, extras[name], options))
                 sys.stderr.write("%-8s %-28s %-24s %12.3f %s\n" % (
                     kind, work.name, name, statistics.median(sample), work.unit))
+            results.save()  # what follows may be broken off
     finally:
         for contender in started:
             contender.stop()
