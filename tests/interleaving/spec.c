@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reading specifications: one statement a line, words between blanks, # begins a
+ * comment.
+ */
+
+#include "spec.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WORDS_MAX      (SPEC_STOPS + 2)
+#define LINE_MAX_BYTES 16384
+
+struct parser {
+	struct spec *spec;
+	struct session *session; /* that steps belong to; NULL: none yet */
+	char line[LINE_MAX_BYTES];
+	char *words[WORDS_MAX];
+	unsigned nwords;
+	const char *why;
+};
+
+static int fail(struct parser *p, const char *why)
+{
+	p->why = why;
+	return -EINVAL;
+}
+
+/** @return 0 or -EINVAL: not a number of at most max */
+static int parse_number(const char *word, unsigned max, unsigned *ret)
+{
+	unsigned value = 0;
+
+	if (!*word)
+		return -EINVAL;
+	for (; *word; word++) {
+		if (*word < '0' || *word > '9')
+			return -EINVAL;
+		value = value * 10 + (unsigned)(*word - '0');
+		if (value > max)
+			return -EINVAL;
+	}
+	*ret = value;
+	return 0;
+}
+
+/** "5" or "5.3"; without a cell *ret_cell stays */
+static int parse_place(const char *word, unsigned *ret_page, unsigned *ret_cell)
+{
+	const char *dot = strchr(word, '.');
+	char page[8];
+
+	if (!dot)
+		return parse_number(word, FLAT_PAGES, ret_page);
+	if ((size_t)(dot - word) >= sizeof(page))
+		return -EINVAL;
+	memcpy(page, word, (size_t)(dot - word));
+	page[dot - word] = '\0';
+	if (parse_number(dot + 1, CELLS_PER_PAGE - 1, ret_cell) < 0)
+		return -EINVAL;
+	return parse_number(page, FLAT_PAGES - 1, ret_page);
+}
+
+static int copy_name(char *to, const char *from, size_t len)
+{
+	if (len == 0 || len >= SPEC_NAME)
+		return -EINVAL;
+	memcpy(to, from, len);
+	to[len] = '\0';
+	return 0;
+}
+
+/* ------------------------------------------------------------------------- steps */
+
+enum arguments {
+	ARGS_NONE,
+	ARGS_PLACE,  /* PAGE or PAGE.CELL */
+	ARGS_RANGE,  /* PAGE COUNT */
+	ARGS_MOVE,   /* PAGE COUNT PAGE */
+	ARGS_PLACES, /* PLACE COUNT: cells */
+};
+
+static const struct verb {
+	const char *name;
+	enum step_kind kind;
+	enum arguments args;
+	enum cl_range_op_kind op;
+	bool stores;
+} verbs[] = {
+	{"load", STEP_LOAD, ARGS_PLACE, 0, false},
+	{"store", STEP_STORE, ARGS_PLACE, 0, true},
+	{"private-load", STEP_PRIVATE_LOAD, ARGS_PLACE, 0, false},
+	{"private-store", STEP_PRIVATE_STORE, ARGS_PLACE, 0, true},
+	{"read", STEP_READ, ARGS_PLACE, 0, false},
+	{"write", STEP_WRITE, ARGS_PLACE, 0, true},
+	{"msync", STEP_MSYNC, ARGS_RANGE, 0, false},
+	{"drop", STEP_DROP, ARGS_RANGE, 0, false},
+	{"shrink", STEP_SHRINK, ARGS_NONE, 0, false},
+	{"readahead", STEP_READAHEAD, ARGS_RANGE, 0, false},
+	{"truncate", STEP_TRUNCATE, ARGS_PLACE, 0, false},
+	{"stat", STEP_STAT, ARGS_NONE, 0, false},
+	{"cut-behind", STEP_CUT_BEHIND, ARGS_PLACE, 0, false},
+	{"reclaim", STEP_RECLAIM, ARGS_NONE, 0, false},
+	{"flush", STEP_FLUSH, ARGS_NONE, 0, false},
+	{"prefetch", STEP_PREFETCH, ARGS_RANGE, 0, false},
+	{"ungated-write", STEP_UNGATED_WRITE, ARGS_PLACE, 0, true},
+	{"forget", STEP_FORGET, ARGS_NONE, 0, false},
+	{"unmount", STEP_UNMOUNT, ARGS_NONE, 0, false},
+	{"collapse", STEP_OPERATION, ARGS_RANGE, CL_COLLAPSE, false},
+	{"insert", STEP_OPERATION, ARGS_RANGE, CL_INSERT, false},
+	{"move", STEP_OPERATION, ARGS_MOVE, CL_MOVE, false},
+	{"punch", STEP_OPERATION, ARGS_PLACES, CL_PUNCH, false},
+	{"zero", STEP_OPERATION, ARGS_PLACES, CL_ZERO, false},
+};
+
+static const struct verb *find_verb(const char *name)
+{
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (strcmp(verbs[i].name, name) == 0)
+			return &verbs[i];
+	return NULL;
+}
+
+static int parse_arguments(const struct verb *verb, char **words, unsigned nwords,
+			   struct step *step)
+{
+	static const unsigned counts[] = {0, 1, 2, 3, 2};
+	unsigned to = 0;
+
+	step->ncells = CELLS_PER_PAGE;
+	if (nwords != counts[verb->args])
+		return -EINVAL;
+	if (nwords > 0 && parse_place(words[0], &step->page, &step->cell) < 0)
+		return -EINVAL;
+	if (nwords > 0 && strchr(words[0], '.'))
+		step->ncells = 1;
+	if (nwords > 1 && parse_number(words[1], FLAT_CELLS, &step->end) < 0)
+		return -EINVAL;
+	if (nwords > 2 && parse_number(words[2], FLAT_PAGES, &to) < 0)
+		return -EINVAL;
+	step->op = (struct cl_range_op){
+		.kind = verb->op,
+		.offset = ((uint64_t)step->page << CL_PAGE_SHIFT) +
+			  step->cell * CELL_SIZE,
+		.len = verb->args == ARGS_PLACES && step->ncells == 1
+			       ? (uint64_t)step->end * CELL_SIZE
+			       : (uint64_t)step->end << CL_PAGE_SHIFT,
+		.destination = (uint64_t)to << CL_PAGE_SHIFT,
+	};
+	if (verb->args == ARGS_RANGE || verb->args == ARGS_MOVE)
+		if (step->page + step->end > FLAT_PAGES || step->cell != 0)
+			return -EINVAL;
+	step->end += step->page;
+	return 0;
+}
+
+static void join(char *to, size_t size, char **words, unsigned nwords)
+{
+	size_t len = 0;
+
+	to[0] = '\0';
+	for (unsigned i = 0; i < nwords && len < size; i++)
+		len += (size_t)snprintf(to + len, size - len, "%s%s", i ? " " : "",
+					words[i]);
+}
+
+static int parse_step(struct parser *p)
+{
+	const struct verb *verb = find_verb(p->words[0]);
+	struct session *session = p->session;
+	struct step *step;
+
+	if (!verb)
+		return fail(p, "no such statement or step");
+	if (!session)
+		return fail(p, "a step outside of a session");
+	if (session->nsteps == SPEC_STEPS)
+		return fail(p, "too many steps");
+	step = &session->steps[session->nsteps];
+	*step = (struct step){.kind = verb->kind};
+	if (parse_arguments(verb, p->words + 1, p->nwords - 1, step) < 0)
+		return fail(p, "wrong arguments");
+	if (step->page >= FLAT_PAGES && verb->args != ARGS_NONE &&
+	    step->kind != STEP_TRUNCATE)
+		return fail(p, "no such page");
+	if (verb->stores) {
+		if (p->spec->next_value == UINT8_MAX)
+			return fail(p, "too many stores");
+		step->value = p->spec->next_value++;
+	}
+	join(step->text, sizeof(step->text), p->words, p->nwords);
+	session->nsteps++;
+	return 0;
+}
+
+/* --------------------------------------------------------------------- statements */
+
+static int parse_stop(const char *word, struct stop *stop)
+{
+	const char *colon = strchr(word, ':');
+	const char *star = strchr(word, '*');
+
+	stop->times = 1;
+	if (!colon || copy_name(stop->task, word, (size_t)(colon - word)) < 0)
+		return -EINVAL;
+	if (star && (star < colon || parse_number(star + 1, 9999, &stop->times) < 0 ||
+		     stop->times == 0))
+		return -EINVAL;
+	return copy_name(stop->point, colon + 1,
+			 star ? (size_t)(star - colon - 1) : strlen(colon + 1));
+}
+
+static int parse_stops(char **words, unsigned nwords, struct permutation *permutation)
+{
+	permutation->nstops = 0;
+	for (unsigned i = 0; i < nwords; i++) {
+		if (permutation->nstops == SPEC_STOPS ||
+		    parse_stop(words[i], &permutation->stops[permutation->nstops]) < 0)
+			return -EINVAL;
+		permutation->nstops++;
+	}
+	return nwords > 0 ? 0 : -EINVAL;
+}
+
+static int parse_result(const char *word, int *ret)
+{
+	static const struct {
+		const char *name;
+		int result;
+	} names[] = {
+		{"sigbus", SIM_SIGBUS}, {"zero", 0}, {"done", 0}, {"einval", -EINVAL}};
+	unsigned page, cell = 0;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(word, names[i].name) == 0) {
+			*ret = names[i].result;
+			return 0;
+		}
+	if (parse_place(word, &page, &cell) < 0)
+		return -EINVAL;
+	*ret = (int)(page * CELLS_PER_PAGE + cell + 1);
+	return 0;
+}
+
+/** "mapper.1 = 4.0" */
+static int parse_fact(struct parser *p, struct expectation *e)
+{
+	char *dot = strrchr(p->words[2], '.');
+	unsigned step;
+
+	if (p->nwords == 3 && !dot)
+		return copy_name(e->fact, p->words[2], strlen(p->words[2]));
+	if (p->nwords != 5 || !dot || strcmp(p->words[3], "=") != 0 ||
+	    parse_number(dot + 1, SPEC_STEPS, &step) < 0 ||
+	    parse_result(p->words[4], &e->result) < 0)
+		return -EINVAL;
+	for (unsigned i = 0; i < p->spec->nsessions; i++) {
+		const struct session *session = &p->spec->sessions[i];
+
+		if (strlen(session->name) != (size_t)(dot - p->words[2]) ||
+		    memcmp(session->name, p->words[2], strlen(session->name)) != 0)
+			continue;
+		e->session = i;
+		e->step = step - 1;
+		return step > 0 && step <= session->nsteps ? 0 : -EINVAL;
+	}
+	return -EINVAL;
+}
+
+static int parse_expect(struct parser *p)
+{
+	static const char *const whens[] = {"always", "sometimes", "never"};
+	struct expectation *e = &p->spec->expectations[p->spec->nexpectations];
+
+	if (p->spec->nexpectations == SPEC_EXPECTATIONS)
+		return fail(p, "too many expectations");
+	if (p->nwords < 3)
+		return fail(p, "expect WHEN FACT");
+	*e = (struct expectation){.when = EXPECT_ALWAYS};
+	while (e->when <= EXPECT_NEVER && strcmp(whens[e->when], p->words[1]) != 0)
+		e->when++;
+	join(e->text, sizeof(e->text), p->words, p->nwords);
+	if (e->when > EXPECT_NEVER || parse_fact(p, e) < 0)
+		return fail(p, "expect always|sometimes|never FACT");
+	p->spec->nexpectations++;
+	return 0;
+}
+
+static int parse_session(struct parser *p)
+{
+	struct spec *spec = p->spec;
+
+	if (p->nwords != 2 || spec->nsessions == SPEC_SESSIONS)
+		return fail(p, "session NAME, five at most");
+	p->session = &spec->sessions[spec->nsessions];
+	if (copy_name(p->session->name, p->words[1], strlen(p->words[1])) < 0 ||
+	    strpbrk(p->words[1], ":*."))
+		return fail(p, "not a name");
+	spec->nsessions++;
+	return 0;
+}
+
+/** "pages 8", "readahead-window 4": a number in the spec itself */
+static int parse_setting(struct parser *p, unsigned min, unsigned max, unsigned *ret)
+{
+	unsigned value;
+
+	if (p->nwords != 2 || parse_number(p->words[1], max, &value) < 0 || value < min)
+		return fail(p, "not such a number");
+	*ret = value;
+	return 0;
+}
+
+static int parse_permutation(struct parser *p)
+{
+	struct spec *spec = p->spec;
+
+	if (spec->npermutations == SPEC_PERMUTATIONS ||
+	    parse_stops(p->words + 1, p->nwords - 1,
+			&spec->permutations[spec->npermutations]) < 0)
+		return fail(p, "permutation SESSION:POINT[*TIMES] …");
+	spec->npermutations++;
+	return 0;
+}
+
+static int parse_statement(struct parser *p)
+{
+	struct spec *spec = p->spec;
+	const char *name = p->words[0];
+
+	if (strcmp(name, "session") == 0)
+		return parse_session(p);
+	if (strcmp(name, "expect") == 0)
+		return parse_expect(p);
+	if (strcmp(name, "permutation") == 0)
+		return parse_permutation(p);
+	if (strcmp(name, "pages") == 0)
+		return parse_setting(p, 1, 12, &spec->npages);
+	if (strcmp(name, "preemptions") == 0)
+		return parse_setting(p, 0, 9, &spec->preemptions);
+	if (strcmp(name, "folio-pages") == 0)
+		return parse_setting(p, 1, 4, &spec->config.folio_pages);
+	if (strcmp(name, "readahead-window") == 0)
+		return parse_setting(p, 1, 8, &spec->config.readahead);
+	if (strcmp(name, "flush-age-ms") == 0)
+		return parse_setting(p, 2, 20, &spec->flush_age_ms);
+	if (p->nwords > 1)
+		return parse_step(p);
+	if (strcmp(name, "setup") == 0)
+		p->session = &spec->setup;
+	else if (strcmp(name, "temporary-copies") == 0)
+		spec->config.temporary_copies = true;
+	else if (strcmp(name, "write-back") == 0)
+		spec->config.daemon_writes_back = true;
+	else if (strcmp(name, "verify") == 0)
+		spec->verify = true;
+	else
+		return parse_step(p);
+	return 0;
+}
+
+static int split(char *line, char **words, unsigned *ret_nwords)
+{
+	char *save = NULL;
+
+	*ret_nwords = 0;
+	for (char *word = strtok_r(line, " \t\r", &save); word && *word != '#';
+	     word = strtok_r(NULL, " \t\r", &save)) {
+		if (*ret_nwords == WORDS_MAX)
+			return -EINVAL;
+		words[(*ret_nwords)++] = word;
+	}
+	return 0;
+}
+
+/** @return 0 or -EINVAL */
+static int parse_line(struct parser *p, const char *text, size_t len)
+{
+	if (len >= sizeof(p->line))
+		return fail(p, "a line too long");
+	memcpy(p->line, text, len);
+	p->line[len] = '\0';
+	if (split(p->line, p->words, &p->nwords) < 0)
+		return fail(p, "too many words");
+	return p->nwords == 0 ? 0 : parse_statement(p);
+}
+
+static bool is_power_of_two(unsigned n)
+{
+	return (n & (n - 1)) == 0;
+}
+
+static int check(struct parser *p)
+{
+	const struct sim_config *config = &p->spec->config;
+
+	if (p->spec->nsessions == 0)
+		return fail(p, "no session");
+	if (!is_power_of_two(config->folio_pages) ||
+	    !is_power_of_two(config->readahead))
+		return fail(p, "folio-pages and readahead-window: powers of two");
+	if (config->folio_pages > 1 && config->readahead < config->folio_pages)
+		return fail(p, "larger folios come from readahead alone");
+	return 0;
+}
+
+int spec_parse(const char *text, struct spec *ret_spec, char ret_why[128])
+{
+	struct parser p = {.spec = ret_spec};
+	unsigned line = 1;
+	int ret = 0;
+
+	memset(ret_spec, 0, sizeof(*ret_spec));
+	ret_spec->npages = 8;
+	ret_spec->preemptions = 2;
+	ret_spec->config.folio_pages = 1;
+	ret_spec->next_value = FLAT_FIRST_STORE;
+	snprintf(ret_spec->setup.name, SPEC_NAME, "setup");
+	for (; ret == 0 && *text; line++) {
+		const size_t len = strcspn(text, "\n");
+
+		ret = parse_line(&p, text, len);
+		text += len + (text[len] == '\n');
+	}
+	if (ret == 0)
+		ret = check(&p);
+	if (ret < 0)
+		snprintf(ret_why, 128, "line %u: %s", line - 1, p.why);
+	return ret;
+}
+
+int permutation_parse(const char *text, struct permutation *ret_permutation)
+{
+	char line[LINE_MAX_BYTES];
+	char *words[WORDS_MAX];
+	unsigned nwords;
+
+	if (strlen(text) >= sizeof(line))
+		return -EINVAL;
+	strcpy(line, text);
+	if (split(line, words, &nwords) < 0)
+		return -EINVAL;
+	return parse_stops(words, nwords, ret_permutation);
+}
