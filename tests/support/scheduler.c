@@ -62,7 +62,8 @@ static struct task *task_of(unsigned number)
 
 static bool can_run(const struct task *t)
 {
-	return t->used && !t->ended && (!t->ready || t->ready(t->ready_arg));
+	return t->used && !t->ended &&
+	       (!t->ready || t->deadline_ns <= s.now_ns || t->ready(t->ready_arg));
 }
 
 static void add(struct sched_option *options, unsigned *n, unsigned task,
@@ -87,9 +88,23 @@ static unsigned find_tasks(struct sched_option *options)
 	return n;
 }
 
+/** The one at the end comes before those that sleep for longer. */
+static void sort_in(struct sched_option *options, unsigned first, unsigned n)
+{
+	const struct sched_option last = options[n - 1];
+	unsigned i = n - 1;
+
+	for (; i > first && task_of(options[i - 1].task)->deadline_ns >
+				    task_of(last.task)->deadline_ns;
+	     i--)
+		options[i] = options[i - 1];
+	options[i] = last;
+}
+
 /** Helpers: they run when nobody else can. Those that sleep, at last. */
 static unsigned add_helpers(struct sched_option *options, unsigned n, bool asleep)
 {
+	const unsigned first = n;
 	const bool interrupts = n > 0;
 
 	for (unsigned i = 0; i < s.ntasks; i++) {
@@ -101,6 +116,8 @@ static unsigned add_helpers(struct sched_option *options, unsigned n, bool aslee
 			       (interrupts && t->deadline_ns - s.now_ns > NAP_MAX_NS)))
 			continue;
 		add(options, &n, i, interrupts);
+		if (asleep)
+			sort_in(options, first, n);
 	}
 	return n;
 }
