@@ -7,6 +7,7 @@
  *   interleave [OPTION]... --table FILE
  *
  *   --table FILE       every pair that the table has generated, and that it has all
+ *   --without KIND     of the table, leave out this kind's pairs
  *   --preemptions N    as many in one schedule, at most, instead of what the spec says
  *   --limit N          so many schedules of each, at most
  *   --dice N           N more by dice, with any number of preemptions
@@ -38,7 +39,7 @@ static struct {
 	const char *pair[2];
 	const char *with[8];
 	unsigned nwith;
-	const char *table;
+	const char *table, *without;
 	const char *expected_failure;
 	bool shows;
 } options = {.preemptions = -1, .limit = 1000000, .kinds = "kinds"};
@@ -218,6 +219,11 @@ static void run_pair(const char *a, const char *b)
 	run_spec(name, text);
 }
 
+static bool is_left_out(enum pair_kind kind)
+{
+	return options.without && strcmp(options.without, pair_kind_name(kind)) == 0;
+}
+
 static void run_table(void)
 {
 	static struct pair pairs[PAIR_COUNT];
@@ -226,7 +232,8 @@ static void run_table(void)
 	if (pair_table(options.table, pairs, why) < 0)
 		die(options.table, why);
 	for (size_t i = 0; i < PAIR_COUNT; i++)
-		if (pairs[i].is_generated)
+		if (pairs[i].is_generated && !is_left_out(pairs[i].a) &&
+		    !is_left_out(pairs[i].b))
 			run_pair(pair_kind_name(pairs[i].a),
 				 pair_kind_name(pairs[i].b));
 }
@@ -255,6 +262,7 @@ static void parse_options(int argc, char **argv)
 		{"with", required_argument, NULL, 'w'},
 		{"show", no_argument, NULL, 's'},
 		{"table", required_argument, NULL, 't'},
+		{"without", required_argument, NULL, 'o'},
 		{"expect-failure", required_argument, NULL, 'f'},
 		{0},
 	};
@@ -293,6 +301,9 @@ static void parse_options(int argc, char **argv)
 			break;
 		case 'f':
 			options.expected_failure = optarg;
+			break;
+		case 'o':
+			options.without = optarg;
 			break;
 		case 't':
 			options.table = optarg;
