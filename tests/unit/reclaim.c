@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "fixture.h"
+#include "ghost.h"
 
 static struct fixture fx;
 
@@ -266,6 +267,27 @@ START_TEST(a_page_gone_for_long_is_forgotten)
 }
 END_TEST
 
+START_TEST(a_ghost_lasts_for_as_many_evictions_as_its_queue_is_long)
+{
+	const uint64_t high = UINT64_C(1) << 32;
+	struct ghost *ghost;
+
+	ck_assert_int_eq(ghost_create(64, &ghost), 0);
+	/* Alone in its set of the table: nobody needs its place. */
+	ghost_insert(ghost, 7 * high);
+	for (uint64_t i = 1; i < 64; i++)
+		ghost_insert(ghost, i * high + 1);
+	ck_assert(ghost_take(ghost, 7 * high));
+	ck_assert(!ghost_take(ghost, 7 * high));
+
+	ghost_insert(ghost, 7 * high);
+	for (uint64_t i = 1; i < 66; i++)
+		ghost_insert(ghost, i * high + 1);
+	ck_assert(!ghost_take(ghost, 7 * high));
+	ghost_free(ghost);
+}
+END_TEST
+
 /* -------------------------------------------------------------- pages that must stay
  */
 
@@ -361,6 +383,7 @@ int main(void)
 	tcase_add_test(tc, a_page_used_once_goes_before_one_used_often);
 	tcase_add_test(tc, a_page_that_comes_back_soon_is_remembered);
 	tcase_add_test(tc, a_page_gone_for_long_is_forgotten);
+	tcase_add_test(tc, a_ghost_lasts_for_as_many_evictions_as_its_queue_is_long);
 	tcase_add_test(tc, pinned_pages_are_not_taken);
 	tcase_add_test(tc, dirty_pages_are_not_taken);
 	tcase_add_test(tc, pages_being_filled_are_not_taken);
