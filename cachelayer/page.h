@@ -14,19 +14,24 @@
  *
  *   - The page table's own reference counts as one pin. A frame is free at zero pins.
  *   - Bytes change only under the page lock, and only while nobody but the table and
- * the one who holds the lock has a pin; otherwise the page is replaced by a changed
- * copy. So who has seen UPTODATE under the lock and kept a pin may read without the
- * lock.
+ *     the one who holds the lock has a pin; otherwise the page is replaced by a changed
+ *     copy. So who has seen UPTODATE under the lock and kept a pin may read without the
+ *     lock.
  *   - mapping and index change only under the page lock. A removed page keeps its index
  *     (I4) and gets mapping NULL.
  *
- * States, and who makes the transitions:
+ * States, and who makes the transitions (DESIGN.md, "5. Pages", has a drawing):
  *
- *   free ──arena_alloc──▶ new, LOCKED ──page_cache_add──▶ filling (in the table,
- * LOCKED, not UPTODATE) ──fill_finish──▶ UPTODATE ──write: mark_dirty──▶ UPTODATE|DIRTY
- *   ──writeback_start──▶ UPTODATE|WRITEBACK ──writeback_end──▶ UPTODATE (or DIRTY again
- *   on an error); page_cache_remove takes any of these that is LOCKED and not under
- *   WRITEBACK to REMOVED; the last unpin makes it free.
+ *	free
+ *	  arena_alloc ▶ new, LOCKED
+ *	  page_cache_get ▶ filling: in the table, LOCKED, not UPTODATE
+ *	  fill_run ▶ UPTODATE
+ *	  page_cache_mark_dirty ▶ UPTODATE, DIRTY
+ *	  page_cache_start_writeback ▶ UPTODATE, WRITEBACK
+ *	  page_cache_end_writeback ▶ UPTODATE; DIRTY again on an error
+ *
+ * page_cache_remove takes any of these that is LOCKED and not under WRITEBACK to
+ * REMOVED; the last unpin makes it free.
  */
 
 #include <stdatomic.h>
