@@ -8,12 +8,12 @@
  * The kernel refuses FALLOC_FL_COLLAPSE_RANGE and FALLOC_FL_INSERT_RANGE for every FUSE
  * file system with EOPNOTSUPP, without asking it. So each fallocate is first put to the
  * kernel, as if we were not here, and only if it says EOPNOTSUPP to exactly one of
- *these two do we look whether foldfs serves the file, and ask there. That order has
- *three merits. The errors that fallocate(2) finds by itself (EBADF on a descriptor that
- *is not open for writing, EINVAL, EPERM, ETXTBSY, ESPIPE, ENODEV, EFBIG) come from the
- *kernel in the kernel's order. Everything else passes through at the price of one
- *comparison. And nothing about a mount needs remembering: device numbers are used again
- *by later mounts, so a cache keyed by them would have to be wrong some day.
+ * these two do we look whether foldfs serves the file, and ask there. That order has
+ * three merits. The errors that fallocate(2) finds by itself (EBADF on a descriptor
+ * that is not open for writing, EINVAL, EPERM, ETXTBSY, ESPIPE, ENODEV, EFBIG) come
+ * from the kernel in the kernel's order. Everything else passes through at the price of
+ * one comparison. And nothing about a mount needs remembering: device numbers are used
+ * again by later mounts, so a cache keyed by them would have to be wrong some day.
  *
  * No allocation, no lock, no state but a pointer that is set once: safe in signal
  * handlers and between threads. A program that makes the system call by itself, without

@@ -9,13 +9,13 @@
  * Each of some threads owns a directory and does three things in turn: it overwrites
  * records of a file with pwrite, stores records through a mapping and calls msync, and
  * makes, renames and removes small files. Before each change it notes in the log what
- *it is about to do, after the call has returned that it is done. The log is a mapping
- *of a file that has nothing to do with DIRECTORY.
+ * it is about to do, after the call has returned that it is done. The log is a mapping
+ * of a file that has nothing to do with DIRECTORY.
  *
  * The check demands what was done, and allows of what was being done any part: every
  * eight bytes of a record carry the number of their change, and that number is at least
  * the last one acknowledged and at most the last one begun. With --fsync a change
- *counts as done when the next fsync has returned; without, when its own call has.
+ * counts as done when the next fsync has returned; without, when its own call has.
  */
 
 #include <errno.h>

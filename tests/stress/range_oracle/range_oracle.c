@@ -8,11 +8,12 @@
  * One thread collapses, inserts, moves, punches and zeroes ranges of a mapped file.
  * Meanwhile the workers, in one or several processes, add to counters through shared
  * mappings, load, read and write, each as it likes, with no lock in common with
- *anybody. Two things make exact verdicts possible nevertheless. Pages carry identities,
- *so an addition learns where it landed (page.h). And an access knows, from two
- *counters, which states of the file it may have seen (model.h), so each is judged on
- *the spot (judge.h). From time to time everybody stands still for an audit of the whole
- *file (verify.h): every page at its index, every addition on its page exactly once.
+ * anybody. Two things make exact verdicts possible nevertheless. Pages carry
+ * identities, so an addition learns where it landed (page.h). And an access knows, from
+ * two counters, which states of the file it may have seen (model.h), so each is judged
+ * on the spot (judge.h). From time to time everybody stands still for an audit of the
+ * whole file (verify.h): every page at its index, every addition on its page exactly
+ * once.
  *
  * Validated both ways: with --native it passes on XFS and ext4, whose own collapse and
  * insert keep this promise, and with --wrong it finds violations within a second.
