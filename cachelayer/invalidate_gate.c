@@ -366,12 +366,16 @@ bool gate_fill_parked(struct invalidate_gate *gate, struct cl_range range)
 	return parked;
 }
 
-void gate_strike(struct invalidate_gate *gate, struct cl_range range)
+void gate_strike(struct invalidate_gate *gate, struct cl_range *range)
 {
 	uint64_t start, end;
 
-	pages_of(range, &start, &end);
 	cl_mutex_lock(&gate->lock);
+	for (const struct cl_gate_entry *e = gate->parked.first; e; e = e->next)
+		if (e->kind == CL_GATE_FILL && e->caches && !e->maybe_direct &&
+		    e->range.start > range->start && e->range.start < range->end)
+			range->end = e->range.start;
+	pages_of(*range, &start, &end);
 	resident_set_remove(&gate->resident, start, end);
 	cl_mutex_unlock(&gate->lock);
 }

@@ -25,9 +25,14 @@ struct invalidate_gate {
 	struct resident_set resident;
 };
 
-/** In bytes: strike a range; add one; the first resident run of at most max_pages in a
- * range. */
-void gate_strike(struct invalidate_gate *gate, struct cl_range range);
+/**
+ * Strike a range, to have the upper cache drop it. It is cut where a READ is parked:
+ * the upper cache holds those folios locked and empty, so there is nothing to drop, and
+ * whoever drops it would wait for that READ.
+ * @param range  bytes, at page bounds; its start stays
+ */
+void gate_strike(struct invalidate_gate *gate, struct cl_range *range);
+/** In bytes: add a range; the first resident run of at most max_pages in a range. */
 void gate_mark_resident(struct invalidate_gate *gate, struct cl_range range);
 bool gate_next_resident(struct invalidate_gate *gate, struct cl_range range,
 			uint64_t max_pages, struct cl_range *ret_run);

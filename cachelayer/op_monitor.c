@@ -251,7 +251,7 @@ void op_monitor_phase(struct monitored_op *m, const char *phase, bool closed)
 }
 
 void op_monitor_notify_begin(struct monitored_op *m, struct cl_range notified,
-			     bool adopting)
+			     uint64_t started_ns, bool adopting)
 {
 	struct op_monitor *mon = &m->mapping->cache->monitor;
 
@@ -260,7 +260,7 @@ void op_monitor_notify_begin(struct monitored_op *m, struct cl_range notified,
 	m->notified = notified;
 	m->adopting = adopting;
 	m->told_slow_notification = false;
-	m->notify_started_ns = cl_now_ns();
+	m->notify_started_ns = started_ns;
 	cl_mutex_unlock(&mon->lock);
 }
 

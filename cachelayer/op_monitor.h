@@ -23,8 +23,8 @@
 #define RESCUE_AFTER_NS	    ((uint64_t)200 * 1000)
 /*
  * A notification that takes this long may wait for a READ that does not look related:
- * the upper cache's folios can be larger than pages. Then every parked READ is
- * answered.
+ * the upper cache's folios can be larger than pages, and a READ that may be direct may
+ * be a fault's all the same. Then every parked READ is answered.
  */
 #define RESCUE_ALL_AFTER_NS ((uint64_t)20 * 1000 * 1000)
 
@@ -69,10 +69,12 @@ int op_monitor_begin(struct monitored_op *m);
 /** @param phase   a constant string, for people
  *  @param closed  from here on the gate is closed, or no longer */
 void op_monitor_phase(struct monitored_op *m, const char *phase, bool closed);
-/** @param adopting  it is the upper cache's taking of a size, with READs past it parked
+/** @param started_ns  READs that have come since may be in its way
+ *  @param adopting    it is the upper cache's taking of a size, with READs past it
+ *                     parked
  */
 void op_monitor_notify_begin(struct monitored_op *m, struct cl_range notified,
-			     bool adopting);
+			     uint64_t started_ns, bool adopting);
 void op_monitor_notify_end(struct monitored_op *m);
 void op_monitor_end(struct monitored_op *m);
 

@@ -138,22 +138,26 @@ static void take_back(struct run *r, struct cl_range range)
 		gate_mark_resident(&r->mapping->gate, range);
 }
 
-/** Strike a range from the resident set, and have the upper cache drop it. */
-static int notify(struct run *r, struct cl_range range, uint64_t *ret_ns)
+/**
+ * Strike a range from the resident set, and have the upper cache drop it.
+ * @param range     may come back shorter
+ * @param since_ns  before it was known what is resident: a READ that has come since may
+ *                  be in the way
+ */
+static int notify(struct run *r, struct cl_range *range, uint64_t since_ns,
+		  uint64_t *ret_ns)
 {
-	const uint64_t started_ns = cl_now_ns();
-
 	gate_strike(&r->mapping->gate, range);
 	CL_STEP(struck);
-	op_monitor_notify_begin(&r->monitored, range, false);
-	const int ret = r->upper_ops->invalidate(r->upper, range);
+	op_monitor_notify_begin(&r->monitored, *range, since_ns, false);
+	const int ret = r->upper_ops->invalidate(r->upper, *range);
 
 	op_monitor_notify_end(&r->monitored);
 	CL_POINT(notified);
 	if (ret < 0)
-		take_back(r, range);
+		take_back(r, *range);
 	r->report.notifications++;
-	*ret_ns = cl_now_ns() - started_ns;
+	*ret_ns = cl_now_ns() - since_ns;
 	return ret;
 }
 
@@ -169,7 +173,7 @@ static int flush_and_unmap(struct run *r)
 
 	CL_STEP(begun);
 	for (unsigned i = 0; i < r->naffected && ret == 0; i++) {
-		uint64_t ns;
+		uint64_t ns, since_ns;
 
 		if (!gate_next_resident(&r->mapping->gate, r->affected[i], 1, &first))
 			continue;
@@ -177,7 +181,9 @@ static int flush_and_unmap(struct run *r)
 		if (r->upper_ops->flush)
 			r->upper_ops->flush(r->upper, r->affected[i]);
 		op_monitor_phase(&r->monitored, "unmap", false);
-		ret = notify(r, r->affected[i], &ns);
+		first = r->affected[i];
+		since_ns = cl_now_ns(); /* the gate is open: no READ is parked */
+		ret = notify(r, &first, since_ns, &ns);
 	}
 	return ret;
 }
@@ -197,14 +203,15 @@ static int sweep(struct run *r, struct cl_range range, uint64_t *window)
 	struct cl_range run;
 	int notifications = 0;
 
-	while (range.start < range.end &&
-	       gate_next_resident(&r->mapping->gate, range, 1, &run)) {
-		const uint64_t len = *window << CL_PAGE_SHIFT;
+	while (range.start < range.end) {
+		const uint64_t len = *window << CL_PAGE_SHIFT, since_ns = cl_now_ns();
 		uint64_t ns;
 
+		if (!gate_next_resident(&r->mapping->gate, range, 1, &run))
+			break;
 		run.end = range.end - run.start > len ? run.start + len : range.end;
 
-		const int ret = notify(r, run, &ns);
+		const int ret = notify(r, &run, since_ns, &ns);
 
 		if (ret < 0)
 			return ret;
@@ -376,7 +383,8 @@ static void unmap_again(struct run *r, uint64_t size_before)
 	CL_STEP(opened);
 	r->upper_ops->forget_attributes(r->upper);
 	if (size != size_before && !CL_BROKEN(adoption)) {
-		op_monitor_notify_begin(&r->monitored, r->tail.range, true);
+		op_monitor_notify_begin(&r->monitored, r->tail.range, cl_now_ns(),
+					true);
 		r->report.size_pending =
 			r->upper_ops->adopt_size(r->upper, size) == -EAGAIN;
 		op_monitor_notify_end(&r->monitored);

@@ -19,7 +19,9 @@
  *
  *   BLIND        mappers do not look at what they find
  *
- *   WITHOUT_R1, _R2, _R3, _R4, _GATE, _SECOND_UNMAP, _RESCUE, _LATE_RESCUE, _ADOPTION
+ *   WITHOUT_R1, _R2, _R3, _R4, _GATE, _SECOND_UNMAP, _RESCUE, _ADOPTION
+ *   WITHOUT_LATE_RESCUE of READs that are older than the notification
+ *   WITHOUT_CUT  of the window, where a READ is parked
  *
  * Bytes are modelled by where they come from, and by which stores have gone to them. What
  * is checked:
@@ -448,30 +450,51 @@ inline drop_folio(i)
 	fi
 }
 
+/* gate_strike(): the window ends where a READ is parked. */
+#ifdef WITHOUT_CUT
+#define CUTS(p) false
+#else
+#define CUTS(p) (reads[p] == PARKED && p > window)
+#endif
+
 inline strike(p)
 {
-	resident[p] = resident[p] && p < i;
+	if
+	:: CUTS(p) && p < window_end -> window_end = p
+	:: else
+	fi;
+	resident[p] = resident[p] && !(p >= window && p < window_end)
+}
+
+/* gate_next_resident(), and when it was asked: a READ that comes after that may be in the
+ * way, and is rescued early. */
+inline look(from)
+{
+	window = from;
 #ifdef WITHOUT_LATE_RESCUE
-	late[p] = reads[p] == PARKED
+	late[0] = reads[0] == PARKED;
+	late[1] = reads[1] == PARKED;
+#if PAGES > 2
+	late[2] = reads[2] == PARKED;
+#endif
 #endif
 }
 
 /* notify() of range_op.c: strike the pages, then have them dropped. */
-inline notify(from)
+inline notify()
 {
 	d_step {
-		i = from;
+		window_end = PAGES;
+		i = window;
+		notifying = true;
 		strike(0);
 		strike(1);
 #if PAGES > 2
 		strike(2);
 #endif
-		notifying = true;
-		window = i;
-		window_end = PAGES
 	}
 	do
-	:: i < PAGES -> drop_folio(i); i++
+	:: i < window_end -> drop_folio(i); i++
 	:: else -> break
 	od;
 	atomic {
@@ -619,7 +642,7 @@ proctype operation()
 #endif
 	/* Step 1, unmap: flush_and_unmap(). */
 	if
-	:: ANY_RESIDENT -> notify(0)
+	:: atomic { ANY_RESIDENT; look(0) } -> notify()
 	:: else
 	fi;
 	/* Step 2, close the gate: close_and_chase(). */
@@ -629,8 +652,8 @@ proctype operation()
 #endif
 	/* Step 3, chase: sweep(), until nothing is resident when EXCLUSIVE is granted. */
 	do
-	:: ANY_RESIDENT && SECOND_UNMAP && MAY_GO_ON ->
-		notify(FIRST_RESIDENT);
+	:: atomic { ANY_RESIDENT && SECOND_UNMAP && MAY_GO_ON; look(FIRST_RESIDENT) } ->
+		notify();
 		NEXT_ROUND
 	:: MUST_GIVE_UP -> goto open_the_gate /* -EBUSY */
 	:: !ANY_RESIDENT || !SECOND_UNMAP || !CHASE_TO_THE_END ->
