@@ -9,6 +9,7 @@
 
 #include "cache_internal.h"
 #include "mapping_internal.h"
+#include "verdict.h"
 
 /* The smallest arena, and requests that fit it. */
 #define MAX_REQUEST ((size_t)64 << 10)
@@ -249,99 +250,7 @@ static void run_session(void *arg)
 	}
 }
 
-/* --------------------------------------------------------------------- invariants */
-
-static bool is_resident(uint64_t page)
-{
-	const struct cl_range range = {offset_of_page(page), offset_of_page(page + 1)};
-	struct cl_range run;
-
-	return gate_next_resident(&w.mapping->gate, range, 1, &run);
-}
-
-/* I1. A folio that is locked and empty belongs to a READ, which is parked or to come.
- */
-static void check_resident(void)
-{
-	for (unsigned page = 0; page < FLAT_PAGES; page++)
-		if (w.kernel.cache[page] && w.kernel.cache[page]->uptodate &&
-		    !is_resident(page))
-			w.wrong("the upper cache has a page that is not in the "
-				"resident set");
-}
-
-/* I2, as the kernel knows it. */
-static void check_change(struct sim_kernel *k, const struct cl_range_op *op)
-{
-	const struct cl_range span = {op->offset, op->offset + op->len};
-	const struct cl_range to = {op->destination, op->destination + op->len};
-	const bool to_end = op->kind == CL_COLLAPSE || op->kind == CL_INSERT;
-
-	for (unsigned page = 0; page < FLAT_PAGES; page++) {
-		const struct cl_range bytes = {offset_of_page(page),
-					       offset_of_page(page + 1)};
-		const bool affected =
-			cl_range_overlaps(bytes, span) ||
-			(to_end && bytes.start >= op->offset) ||
-			(op->kind == CL_MOVE && cl_range_overlaps(bytes, to));
-
-		if (affected && k->cache[page] && k->cache[page]->uptodate)
-			w.wrong("the store changes, and a page of the range is still "
-				"in the upper cache");
-	}
-	check_resident();
-}
-
-static void compare_with_store(const uint8_t *cells, unsigned page, unsigned ncells,
-			       const char *what)
-{
-	for (unsigned i = 0; i < ncells; i++)
-		if (cells[i] != w.store.cells[page * CELLS_PER_PAGE + i])
-			w.wrong(what);
-}
-
-/* Everything is quiet; what is dirty has been written. */
-static void check_contents(void)
-{
-	struct sim_kernel *k = &w.kernel;
-
-	if (k->i_size != flat_size(&w.store) ||
-	    cl_mapping_size(w.mapping) != flat_size(&w.store))
-		w.wrong("the sizes differ");
-	for (unsigned page = 0; page < FLAT_PAGES; page++) {
-		const struct sim_folio *folio = k->cache[page];
-
-		if (folio && folio->uptodate)
-			compare_with_store(folio->cells + (page - folio->index) *
-								  CELLS_PER_PAGE,
-					   page, CELLS_PER_PAGE,
-					   "the upper cache shows something stale");
-	}
-	for (unsigned page = 0; page < flat_pages(&w.store); page++) {
-		uint8_t cells[CELLS_PER_PAGE];
-
-		(void)sim_daemon_read(k, page, 1, cells, NULL, NULL);
-		compare_with_store(cells, page, CELLS_PER_PAGE,
-				   "the page cache has something stale");
-	}
-}
-
-/* What is mapped is in the upper cache; a private copy past the end is gone. */
-static void check_mappings(void)
-{
-	const struct sim_kernel *k = &w.kernel;
-
-	for (unsigned i = 0; i < k->nmappings; i++)
-		for (unsigned page = 0; page < FLAT_PAGES; page++) {
-			const struct sim_pte *pte = &k->mappings[i]->ptes[page];
-
-			if (pte->folio && pte->folio != k->cache[page])
-				w.wrong("a page is mapped that has left the upper "
-					"cache");
-			if (pte->is_copy && page >= flat_pages(&w.store))
-				w.wrong("a private copy past the end lives on");
-		}
-}
+/* --------------------------------------------------------------------- the end */
 
 static void run_final(void *arg)
 {
@@ -352,11 +261,11 @@ static void run_final(void *arg)
 	if (w.mapping) {
 		struct step whole = {.kind = STEP_FLUSH};
 
-		check_mappings();
-		check_resident();
+		verdict_mappings(k);
+		verdict_resident(k);
 		sim_msync(k, 0, FLAT_PAGES);
 		(void)run_gated(&whole);
-		check_contents();
+		verdict_contents(k);
 		if (cl_gate_parked(w.mapping) > 0)
 			w.wrong("a request is parked for ever");
 		(void)run_forget(false);
@@ -401,7 +310,7 @@ static void set_up(void)
 	w.kernel.wrong = w.wrong;
 	/* With a rule left out, what follows from that must be noticed, too. */
 	if (!getenv("FOLDFS_BREAK"))
-		w.kernel.at_change = check_change;
+		w.kernel.at_change = verdict_change;
 	if (cl_cache_create(&cache_config, &w.cache) < 0 ||
 	    cl_mapping_create(w.cache, &sim_store_ops, &w.kernel, flat_size(&w.store),
 			      &w.mapping) < 0)
