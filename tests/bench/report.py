@@ -90,6 +90,36 @@ def against(rows):
     return ", ".join(parts)
 
 
+def median_of(rows, who):
+    return number(statistics.median(rows[who]["values"])) if who in rows else "–"
+
+
+def summary(data):
+    """One line for each work: what BENCHMARKS.md shows."""
+    lines = ["## In short", "",
+             "| work | store | unit | the store | floor | foldfs | best peer | foldfs is |",
+             "|---|---|---|---|---|---|---|---|"]
+    for store in STORES:
+        names = []
+        for row in data["rows"]:
+            if "x" not in row and row["store"] == store and row["work"] not in names:
+                names.append(row["work"])
+        for name in names:
+            rows = {row["contender"]: row for row in data["rows"]
+                    if row["store"] == store and row["work"] == name}
+            peer = best_peer(rows)
+            if not peer or "foldfs" not in rows:
+                continue
+            first = rows["foldfs"]
+            lines.append("| %s (`%s`) | %s | %s | %s | %s | %s | %s, %s | %.2f times it |" % (
+                first["title"], name, store, first["unit"] + ("" if first["better"] == "high"
+                                                               else ", low"),
+                median_of(rows, "store"), median_of(rows, "floor"),
+                median_of(rows, "foldfs"), median_of(rows, peer), peer,
+                ratio(rows, "foldfs", peer)))
+    return lines + [""]
+
+
 def tables(data):
     lines = []
     plain = [row for row in data["rows"] if "x" not in row]
@@ -256,4 +286,5 @@ def write(data, folder):
         for work in sorted({row["work"] for row in data["rows"] if "x" in row}):
             plot_growth(data, store, work, folder)
     with open(os.path.join(folder, "results.md"), "w", encoding="utf-8") as out:
-        out.write("\n".join(head(data) + tables(data) + range_tables(data)) + "\n")
+        out.write("\n".join(head(data) + summary(data) + tables(data)
+                            + range_tables(data)) + "\n")
