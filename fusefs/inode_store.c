@@ -34,7 +34,7 @@ static ssize_t read_at_once(int fd, const struct iovec *iov, int iovcnt,
 
 	if (!FAULT_POINTS)
 		n = preadv2(fd, iov, iov_part(iovcnt), (off_t)offset, RWF_NOWAIT);
-	if (n < 0)
+	if (n < 0 && errno == EAGAIN)
 		serving_will_wait();
 	return n;
 }
@@ -93,7 +93,6 @@ static int store_sync(void *store, bool data_only)
 
 	if (fd < 0)
 		return -EBADF;
-	serving_will_wait();
 	do
 		status = data_only ? fault_fdatasync(fd) : fault_fsync(fd);
 	while (status < 0 && errno == EINTR);
