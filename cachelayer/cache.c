@@ -67,8 +67,10 @@ int cl_cache_create(const struct cl_cache_config *config, struct cl_cache **ret_
 	if (!cache)
 		return -ENOMEM;
 	cache->config = *config;
-	for (unsigned i = 0; i < CL_WAITS; i++)
+	for (unsigned i = 0; i < CL_WAITS; i++) {
 		cache->waits[i].unfairness = config->page_lock_unfairness;
+		cache->waits[i].kind = i;
+	}
 	cache->max_request_pages =
 		(uint32_t)pages_per_request(config->max_request_bytes);
 	ret = start_rcu_thread();

@@ -25,6 +25,12 @@
 
 #include "cond.h"
 #include "test_point.h"
+#include "trace.h"
+
+#define TRACE(name, waits, page)                                                       \
+	CL_TRACE3(name, (waits)->kind,                                                 \
+		  atomic_load_explicit(&(page)->mapping, memory_order_relaxed),        \
+		  atomic_load_explicit(&(page)->index, memory_order_relaxed))
 
 /* ------------------------------------------------------------------- the state word */
 
@@ -151,8 +157,10 @@ static bool compete(struct cl_page *page, struct page_waiter *waiter,
 			waiter->overtakings_left--;
 	}
 	page_bucket_unlock(bucket);
-	if (!taken)
+	if (!taken) {
 		atomic_fetch_add_explicit(&waits->overtaken, 1, memory_order_relaxed);
+		TRACE(page_lock_overtaken, waits, page);
+	}
 	return taken;
 }
 
@@ -202,6 +210,7 @@ int page_lock_slow(struct cl_page *page, struct wait_class *waits, uint64_t dead
 	const uint64_t since_ns = cl_now_ns();
 	int ret = 0;
 
+	TRACE(page_lock_wait, waits, page);
 	if (!park(page, &waiter))
 		return 0;
 	for (;;) {
@@ -215,6 +224,7 @@ int page_lock_slow(struct cl_page *page, struct wait_class *waits, uint64_t dead
 		    PAGE_SIGNAL_GRANTED) {
 			atomic_fetch_add_explicit(&waits->handed_over, 1,
 						  memory_order_relaxed);
+			TRACE(page_lock_handed_over, waits, page);
 			break;
 		}
 		if (compete(page, &waiter, waits))

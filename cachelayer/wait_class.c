@@ -4,6 +4,7 @@
 #include "wait_class.h"
 
 #include "cond.h"
+#include "trace.h"
 
 /** Bucket 0 is below 2^CL_WAIT_SHIFT ns, each further one twice as wide. */
 static unsigned bucket_of(uint64_t ns)
@@ -20,6 +21,7 @@ void wait_class_add(struct wait_class *waits, uint64_t since_ns)
 	uint64_t longest =
 		atomic_load_explicit(&waits->longest_ns, memory_order_relaxed);
 
+	CL_TRACE2(waited, waits->kind, ns);
 	atomic_fetch_add_explicit(&waits->buckets[bucket_of(ns)], 1,
 				  memory_order_relaxed);
 	atomic_fetch_add_explicit(&waits->total_ns, ns, memory_order_relaxed);

@@ -17,6 +17,7 @@
 struct wait_class {
 	/* Set once. */
 	uint32_t unfairness; /* see struct cl_cache_config */
+	uint32_t kind;	     /* enum cl_wait, for traces */
 
 	/* Atomic, each for itself. */
 	_Atomic uint64_t buckets[CL_WAIT_BUCKETS];
