@@ -15,6 +15,8 @@
 #include "stats.h"
 
 #define PROTOCOL_VERSION "1"
+/* Bytes by which counters may grow between two calls: many digits, some operations. */
+#define STATS_GROWTH	 4096
 
 bool control_is_ours(const char *name)
 {
@@ -76,12 +78,13 @@ void control_remove(fuse_req_t req, const char *name)
 	reply_status(req, -ENODATA);
 }
 
-static void answer(fuse_req_t req, const char *value, size_t size)
+/* Who asks how long it is asks for it next, and counters grow meanwhile. */
+static void answer(fuse_req_t req, const char *value, size_t size, size_t growth)
 {
 	const size_t len = strlen(value);
 
 	if (size == 0)
-		fuse_reply_xattr(req, len);
+		fuse_reply_xattr(req, len + growth);
 	else if (len > size)
 		reply_status(req, -ERANGE);
 	else
@@ -94,14 +97,14 @@ void control_get(fuse_req_t req, struct inode *inode, const char *name, size_t s
 	char *json;
 
 	if (strcmp(what, "version") == 0) {
-		answer(req, PROTOCOL_VERSION, size);
+		answer(req, PROTOCOL_VERSION, size, 0);
 		return;
 	}
 	if (FAULT_POINTS && is_fault(name)) {
 		char text[FAULT_VALUE_MAX];
 
 		fault_describe(text, sizeof(text));
-		answer(req, text, size);
+		answer(req, text, size, 0);
 		return;
 	}
 	if (strcmp(what, "stats") != 0) {
@@ -111,7 +114,7 @@ void control_get(fuse_req_t req, struct inode *inode, const char *name, size_t s
 	json = inode->nodeid == FUSE_ROOT_ID ? stats_of_mount(inode->daemon)
 					     : stats_of_inode(inode);
 	if (json)
-		answer(req, json, size);
+		answer(req, json, size, STATS_GROWTH);
 	else
 		reply_status(req, -ENOMEM);
 	free(json);

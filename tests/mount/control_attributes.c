@@ -224,6 +224,28 @@ START_TEST(counters_are_json_for_a_file_and_for_the_mount)
 }
 END_TEST
 
+/* As getfattr(1) does it: first how long it is, then the value. */
+START_TEST(counters_may_grow_between_the_question_and_the_answer)
+{
+	const char *root = getenv("FOLDFS_TEST_DIR");
+	char text[65536];
+	ssize_t len;
+
+	for (int i = 0; i < 12; i++) {
+		len = ok((int)getxattr(root, "user.foldfs.stats", NULL, 0));
+		/* From a digit to two, and from two to three. */
+		for (int k = 0; k < 10; k++) {
+			const int fd = make_file("grows", 4 * PAGE, 1);
+
+			ok(fsetxattr(fd, "user.foldfs.collapse_range", "0+4096", 6, 0));
+			ok(close(fd));
+			ok(unlink("grows"));
+		}
+		ok((int)getxattr(root, "user.foldfs.stats", text, (size_t)len));
+	}
+}
+END_TEST
+
 static struct json_object *member(struct json_object *object, const char *name)
 {
 	struct json_object *value = NULL;
@@ -293,6 +315,7 @@ END_TEST
 void describe(void)
 {
 	everyone(one_system_call_is_one_operation);
+	everyone(counters_may_grow_between_the_question_and_the_answer);
 	everyone(replacing_is_as_good_as_setting);
 	everyone(a_final_newline_or_nul_does_no_harm);
 	everyone(malformed_values_are_refused);
