@@ -11,7 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WORDS_MAX      (SPEC_STOPS + 2)
+#define WORDS_MAX (SPEC_STOPS + 2)
+
+/* Each store has a byte of its own, those of the setup included. */
+_Static_assert((SPEC_SESSIONS + 1) * SPEC_STEPS <= UINT8_MAX - FLAT_FIRST_STORE,
+	       "more steps than bytes to store");
 #define LINE_MAX_BYTES 16384
 
 struct parser {
@@ -186,11 +190,8 @@ static int parse_step(struct parser *p)
 	if (step->page >= FLAT_PAGES && verb->args != ARGS_NONE &&
 	    step->kind != STEP_TRUNCATE)
 		return fail(p, "no such page");
-	if (verb->stores) {
-		if (p->spec->next_value == UINT8_MAX)
-			return fail(p, "too many stores");
+	if (verb->stores)
 		step->value = p->spec->next_value++;
-	}
 	join(step->text, sizeof(step->text), p->words, p->nwords);
 	session->nsteps++;
 	return 0;
