@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Reading specifications: one statement a line, words between blanks, # begins a
- * comment.
+ * comment. Words by themselves, steps among them, are spec_words.c's.
  */
 
 #include "spec.h"
@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "spec_words.h"
 
 #define WORDS_MAX (SPEC_STOPS + 2)
 
@@ -33,131 +35,12 @@ static int fail(struct parser *p, const char *why)
 	return -EINVAL;
 }
 
-/** @return 0 or -EINVAL: not a number of at most max */
-static int parse_number(const char *word, unsigned max, unsigned *ret)
-{
-	unsigned value = 0;
-
-	if (!*word)
-		return -EINVAL;
-	for (; *word; word++) {
-		if (*word < '0' || *word > '9')
-			return -EINVAL;
-		value = value * 10 + (unsigned)(*word - '0');
-		if (value > max)
-			return -EINVAL;
-	}
-	*ret = value;
-	return 0;
-}
-
-/** "5" or "5.3"; without a cell *ret_cell stays */
-static int parse_place(const char *word, unsigned *ret_page, unsigned *ret_cell)
-{
-	const char *dot = strchr(word, '.');
-	char page[8];
-
-	if (!dot)
-		return parse_number(word, FLAT_PAGES, ret_page);
-	if ((size_t)(dot - word) >= sizeof(page))
-		return -EINVAL;
-	memcpy(page, word, (size_t)(dot - word));
-	page[dot - word] = '\0';
-	if (parse_number(dot + 1, CELLS_PER_PAGE - 1, ret_cell) < 0)
-		return -EINVAL;
-	return parse_number(page, FLAT_PAGES - 1, ret_page);
-}
-
 static int copy_name(char *to, const char *from, size_t len)
 {
 	if (len == 0 || len >= SPEC_NAME)
 		return -EINVAL;
 	memcpy(to, from, len);
 	to[len] = '\0';
-	return 0;
-}
-
-/* ------------------------------------------------------------------------- steps */
-
-enum arguments {
-	ARGS_NONE,
-	ARGS_PLACE,  /* PAGE or PAGE.CELL */
-	ARGS_RANGE,  /* PAGE COUNT */
-	ARGS_MOVE,   /* PAGE COUNT PAGE */
-	ARGS_PLACES, /* PLACE COUNT: cells */
-};
-
-static const struct verb {
-	const char *name;
-	enum step_kind kind;
-	enum arguments args;
-	enum cl_range_op_kind op;
-	bool stores;
-} verbs[] = {
-	{"load", STEP_LOAD, ARGS_PLACE, 0, false},
-	{"store", STEP_STORE, ARGS_PLACE, 0, true},
-	{"private-load", STEP_PRIVATE_LOAD, ARGS_PLACE, 0, false},
-	{"private-store", STEP_PRIVATE_STORE, ARGS_PLACE, 0, true},
-	{"read", STEP_READ, ARGS_PLACE, 0, false},
-	{"write", STEP_WRITE, ARGS_PLACE, 0, true},
-	{"msync", STEP_MSYNC, ARGS_RANGE, 0, false},
-	{"drop", STEP_DROP, ARGS_RANGE, 0, false},
-	{"shrink", STEP_SHRINK, ARGS_NONE, 0, false},
-	{"readahead", STEP_READAHEAD, ARGS_RANGE, 0, false},
-	{"truncate", STEP_TRUNCATE, ARGS_PLACE, 0, false},
-	{"stat", STEP_STAT, ARGS_NONE, 0, false},
-	{"cut-behind", STEP_CUT_BEHIND, ARGS_PLACE, 0, false},
-	{"reclaim", STEP_RECLAIM, ARGS_NONE, 0, false},
-	{"flush", STEP_FLUSH, ARGS_NONE, 0, false},
-	{"prefetch", STEP_PREFETCH, ARGS_RANGE, 0, false},
-	{"ungated-write", STEP_UNGATED_WRITE, ARGS_PLACE, 0, true},
-	{"forget", STEP_FORGET, ARGS_NONE, 0, false},
-	{"unmount", STEP_UNMOUNT, ARGS_NONE, 0, false},
-	{"collapse", STEP_OPERATION, ARGS_RANGE, CL_COLLAPSE, false},
-	{"insert", STEP_OPERATION, ARGS_RANGE, CL_INSERT, false},
-	{"move", STEP_OPERATION, ARGS_MOVE, CL_MOVE, false},
-	{"punch", STEP_OPERATION, ARGS_PLACES, CL_PUNCH, false},
-	{"zero", STEP_OPERATION, ARGS_PLACES, CL_ZERO, false},
-};
-
-static const struct verb *find_verb(const char *name)
-{
-	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
-		if (strcmp(verbs[i].name, name) == 0)
-			return &verbs[i];
-	return NULL;
-}
-
-static int parse_arguments(const struct verb *verb, char **words, unsigned nwords,
-			   struct step *step)
-{
-	static const unsigned counts[] = {0, 1, 2, 3, 2};
-	unsigned to = 0;
-
-	step->ncells = CELLS_PER_PAGE;
-	if (nwords != counts[verb->args])
-		return -EINVAL;
-	if (nwords > 0 && parse_place(words[0], &step->page, &step->cell) < 0)
-		return -EINVAL;
-	if (nwords > 0 && strchr(words[0], '.'))
-		step->ncells = 1;
-	if (nwords > 1 && parse_number(words[1], FLAT_CELLS, &step->end) < 0)
-		return -EINVAL;
-	if (nwords > 2 && parse_number(words[2], FLAT_PAGES, &to) < 0)
-		return -EINVAL;
-	step->op = (struct cl_range_op){
-		.kind = verb->op,
-		.offset = ((uint64_t)step->page << CL_PAGE_SHIFT) +
-			  step->cell * CELL_SIZE,
-		.len = verb->args == ARGS_PLACES && step->ncells == 1
-			       ? (uint64_t)step->end * CELL_SIZE
-			       : (uint64_t)step->end << CL_PAGE_SHIFT,
-		.destination = (uint64_t)to << CL_PAGE_SHIFT,
-	};
-	if (verb->args == ARGS_RANGE || verb->args == ARGS_MOVE)
-		if (step->page + step->end > FLAT_PAGES || step->cell != 0)
-			return -EINVAL;
-	step->end += step->page;
 	return 0;
 }
 
@@ -173,24 +56,18 @@ static void join(char *to, size_t size, char **words, unsigned nwords)
 
 static int parse_step(struct parser *p)
 {
-	const struct verb *verb = find_verb(p->words[0]);
 	struct session *session = p->session;
 	struct step *step;
+	bool stores;
 
-	if (!verb)
-		return fail(p, "no such statement or step");
 	if (!session)
-		return fail(p, "a step outside of a session");
+		return fail(p, "no such statement, or a step outside of a session");
 	if (session->nsteps == SPEC_STEPS)
 		return fail(p, "too many steps");
 	step = &session->steps[session->nsteps];
-	*step = (struct step){.kind = verb->kind};
-	if (parse_arguments(verb, p->words + 1, p->nwords - 1, step) < 0)
-		return fail(p, "wrong arguments");
-	if (step->page >= FLAT_PAGES && verb->args != ARGS_NONE &&
-	    step->kind != STEP_TRUNCATE)
-		return fail(p, "no such page");
-	if (verb->stores)
+	if (spec_step(p->words, p->nwords, step, &stores, &p->why) < 0)
+		return -EINVAL;
+	if (stores)
 		step->value = p->spec->next_value++;
 	join(step->text, sizeof(step->text), p->words, p->nwords);
 	session->nsteps++;
@@ -207,7 +84,7 @@ static int parse_stop(const char *word, struct stop *stop)
 	stop->times = 1;
 	if (!colon || copy_name(stop->task, word, (size_t)(colon - word)) < 0)
 		return -EINVAL;
-	if (star && (star < colon || parse_number(star + 1, 9999, &stop->times) < 0 ||
+	if (star && (star < colon || spec_number(star + 1, 9999, &stop->times) < 0 ||
 		     stop->times == 0))
 		return -EINVAL;
 	return copy_name(stop->point, colon + 1,
@@ -240,7 +117,7 @@ static int parse_result(const char *word, int *ret)
 			*ret = names[i].result;
 			return 0;
 		}
-	if (parse_place(word, &page, &cell) < 0)
+	if (spec_place(word, &page, &cell) < 0)
 		return -EINVAL;
 	*ret = (int)(page * CELLS_PER_PAGE + cell + 1);
 	return 0;
@@ -255,7 +132,7 @@ static int parse_fact(struct parser *p, struct expectation *e)
 	if (p->nwords == 3 && !dot)
 		return copy_name(e->fact, p->words[2], strlen(p->words[2]));
 	if (p->nwords != 5 || !dot || strcmp(p->words[3], "=") != 0 ||
-	    parse_number(dot + 1, SPEC_STEPS, &step) < 0 ||
+	    spec_number(dot + 1, SPEC_STEPS, &step) < 0 ||
 	    parse_result(p->words[4], &e->result) < 0)
 		return -EINVAL;
 	for (unsigned i = 0; i < p->spec->nsessions; i++) {
@@ -309,7 +186,7 @@ static int parse_setting(struct parser *p, unsigned min, unsigned max, unsigned 
 {
 	unsigned value;
 
-	if (p->nwords != 2 || parse_number(p->words[1], max, &value) < 0 || value < min)
+	if (p->nwords != 2 || spec_number(p->words[1], max, &value) < 0 || value < min)
 		return fail(p, "not such a number");
 	*ret = value;
 	return 0;
