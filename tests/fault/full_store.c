@@ -242,6 +242,34 @@ START_TEST(a_punch_makes_room)
 }
 END_TEST
 
+static off_t room(void)
+{
+	struct statvfs store;
+
+	ok(statvfs(behind("."), &store));
+	return (off_t)(store.f_bfree * store.f_frsize);
+}
+
+/* Dirty pages keep a closed file open in the daemon; of a removed one nobody wants
+ * them. */
+START_TEST(a_file_removed_with_pages_that_did_not_fit_makes_room)
+{
+	const int fd = make_file("f", 2 * MIB, 1);
+	int tries = 100;
+
+	ok(fsync(fd));
+	fill_up();
+	pwrite(fd, "x", 1, 3 * MIB);
+	ck_assert_int_eq(close(fd), writes_back() ? -1 : 0);
+	ck_assert_int_lt(room(), MIB);
+	ok(unlink("f"));
+	while (room() < (off_t)(2 * MIB) && tries-- > 0)
+		usleep(50000);
+	ck_assert_int_gt(tries, 0);
+	make_room();
+}
+END_TEST
+
 void describe(void)
 {
 	everyone(a_write_that_does_not_fit_is_told_and_what_fitted_is_there);
@@ -250,4 +278,5 @@ void describe(void)
 	everyone(an_insert_on_a_full_store_is_done_or_not);
 	everyone(a_move_on_a_full_store_is_done_or_not);
 	everyone(a_punch_makes_room);
+	everyone(a_file_removed_with_pages_that_did_not_fit_makes_room);
 }

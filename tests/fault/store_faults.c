@@ -144,6 +144,41 @@ START_TEST(while_writes_fail_nothing_that_is_acknowledged_is_forgotten)
 }
 END_TEST
 
+/* A lease is refused as long as somebody has the file open for writing: the daemon. */
+static bool is_held_in_the_store(const char *name)
+{
+	const int fd = ok(open(behind(name), O_RDONLY));
+	const bool held = fcntl(fd, F_SETLEASE, F_RDLCK) == -1 && errno == EAGAIN;
+
+	ok(close(fd));
+	return held;
+}
+
+START_TEST(a_closed_file_is_held_until_its_pages_are_taken_and_no_longer)
+{
+	int fd = make_file("f", 4 * PAGE, 1), tries = 100;
+
+	ok(fsync(fd));
+	arm("f", "store-write-eio");
+	pwrite(fd, "x", 1, 0);
+	fails_with(EIO, close(fd));
+	if (writes_back())
+		ck_assert(is_held_in_the_store("f"));
+	arm("f", "none");
+	fd = ok(open("f", O_RDWR));
+	fsync(fd); /* may tell of what was before */
+	ok(fsync(fd));
+	ok(close(fd));
+	/* The last of it happens after close(2). */
+	while (is_held_in_the_store("f") && tries-- > 0)
+		usleep(50000);
+	ck_assert_int_gt(tries, 0);
+	fd = ok(open(behind("f"), O_RDONLY));
+	has_bytes(fd, 1, 4 * PAGE - 1, 1);
+	ok(close(fd));
+}
+END_TEST
+
 /* Written through, it is told twice: once by the kernel, which remembers what became of
  * its page, and once by us, who remember it for everybody. */
 START_TEST(a_mapped_page_that_could_not_be_written_is_told_by_msync)
@@ -299,6 +334,7 @@ void describe(void)
 	everyone(short_reads_are_completed);
 	everyone(a_write_that_fails_once_is_told_once_to_each_open_file);
 	everyone(while_writes_fail_nothing_that_is_acknowledged_is_forgotten);
+	everyone(a_closed_file_is_held_until_its_pages_are_taken_and_no_longer);
 	everyone(a_mapped_page_that_could_not_be_written_is_told_by_msync);
 	everyone(a_full_store_takes_what_it_can_and_says_so_to_who_wrote);
 	everyone(short_writes_are_completed);

@@ -131,7 +131,7 @@ make_store() {
 		else
 			skip_all "a tmpfs mounted with '$options' needs root"
 		fi ;;
-	ext4 | xfs | btrfs)
+	ext3 | ext4 | xfs | btrfs)
 		am_root || skip_all "a store on $type needs root"
 		truncate -s 2G "$WORK/image"
 		"mkfs.$type" -q "$WORK/image" >"$WORK/mkfs.log" 2>&1 ||
@@ -140,7 +140,7 @@ make_store() {
 			die "$type: cannot mount a loop device"
 		LOOP_MOUNTS+=("$STORE")
 		rmdir "$STORE/lost+found" 2>/dev/null || true ;;
-	*) die "$type: not directory, tmpfs, ext4, xfs or btrfs" ;;
+	*) die "$type: not directory, tmpfs, ext3, ext4, xfs or btrfs" ;;
 	esac
 	if am_root && [ "$AS_ROOT" != yes ]; then
 		chown $NOBODY:$NOBODY "$STORE"
