@@ -18,22 +18,23 @@ struct serving;
 /**
  * @param session      not mounted yet, or mounted; must stay until serving_free()
  * @param threads_max  how many requests may be under way in these threads, at least 1
- * @param spin_ns_max  for how long to look for the next request before sleeping;
+ * @param poll_ns_max  for how long to look for the next request before sleeping;
  *                     nanoseconds, 0: sleep at once
  * @return 0 or a negative errno
  */
 int serving_create(struct fuse_session *session, unsigned threads_max,
-		   unsigned spin_ns_max, struct serving **ret_serving);
+		   unsigned poll_ns_max, struct serving **ret_serving);
 /** NULL is fine. serving_run() has returned or was never called. */
 void serving_free(struct serving *serving);
 
 /** Serve, on this thread and others, until the session has ended (it was unmounted or
  *  aborted) or serving_stop(). The session is mounted. Returns when every request that
- *  was begun has been left by its thread.
- *  @return 0 or a negative errno */
+ *  was begun has been left by its thread. Once only.
+ *  @return 0 or a negative errno: no memory, or what reading requests failed with */
 int serving_run(struct serving *serving);
 
-/** Make serving_run() return. From any thread; returns at once. */
+/** Make serving_run() return, now or as soon as it begins. From any thread, any number
+ * of times, also after it has returned; does not wait. */
 void serving_stop(struct serving *serving);
 
 /**

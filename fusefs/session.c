@@ -27,7 +27,7 @@
 
 /* For how long a thread looks for the next request before it sleeps: about what it
  * takes to put it to sleep and wake it up again. */
-#define SPIN_NS_MAX 50000
+#define POLL_NS_MAX 50000
 
 /* What the page cache protocol wants from the kernel if it has it. */
 #define WANTED                                                                         \
@@ -136,7 +136,7 @@ int session_create(struct daemon *daemon)
 	fuse_opt_free_args(&args);
 	if (status == 0)
 		status = serving_create(daemon->session, daemon->options.threads,
-					SPIN_NS_MAX, &daemon->serving);
+					POLL_NS_MAX, &daemon->serving);
 	return status;
 }
 

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The next request: taken at once, looked for, or slept for.
+ *
+ * Nobody looks while more threads want to run than there are processors: it would be
+ * the time of the program that is served (runnable.h).
+ */
+
+#include <errno.h>
+#include <poll.h>
+
+#include "runnable.h"
+#include "serving_internal.h"
+
+/* poll(2) that need not sleep. */
+#define AT_ONCE_NS 2000
+
+/* Take a request if there is one.
+ * @return its bytes; 0 if all has ended; -EAGAIN */
+static int try_receive(struct server *me)
+{
+	struct serving *serving = me->serving;
+	int n;
+
+	if (serving_has_ended(serving))
+		return 0;
+	n = fuse_session_receive_buf(serving->session, &me->buf);
+	if (n == -EINTR || n == -EAGAIN)
+		return -EAGAIN;
+	if (n <= 0)
+		serving_end(serving, n);
+	return n > 0 ? n : 0;
+}
+
+/* Sleep until there may be a request. How long to look for the next one before sleeping
+ * depends on how long this was. */
+static void sleep_for_one(struct server *me)
+{
+	struct serving *serving = me->serving;
+	struct pollfd fds[] = {
+		{.fd = fuse_session_fd(serving->session), .events = POLLIN},
+		{.fd = serving->stop_fd, .events = POLLIN},
+	};
+	const uint64_t before = serving_now_ns();
+	uint64_t slept_ns;
+
+	atomic_store(&serving->asleep, true);
+	(void)poll(fds, 2, -1);
+	duty_slept(serving);
+	slept_ns = serving_now_ns() - before;
+	me->expects_none = slept_ns > AT_ONCE_NS;
+	poll_window_slept(&me->window, slept_ns);
+}
+
+static inline void cpu_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#endif
+}
+
+/* Look for a request for as long as it seems worth it. @return as try_receive() */
+static int look(struct server *me)
+{
+	uint64_t until;
+	int n;
+
+	if (me->window.ns == 0 || runnable_too_many(me->serving->runnable))
+		return -EAGAIN;
+	until = serving_now_ns() + me->window.ns;
+	do {
+		for (int i = 0; i < 4; i++)
+			cpu_relax();
+		n = try_receive(me);
+	} while (n == -EAGAIN && serving_now_ns() < until);
+	if (n != -EAGAIN)
+		me->expects_none = false;
+	return n;
+}
+
+int next_request(struct server *me)
+{
+	/* Where requests come one by one, and not soon, a look for nothing is saved. */
+	int n = me->expects_none ? -EAGAIN : try_receive(me);
+
+	while (n == -EAGAIN) {
+		atomic_store_explicit(&me->serving->found_none, true,
+				      memory_order_relaxed);
+		if (duty_leave_to_others(me))
+			break;
+		n = look(me);
+		if (n != -EAGAIN)
+			break;
+		sleep_for_one(me);
+		n = try_receive(me);
+	}
+	return n;
+}

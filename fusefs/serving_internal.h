@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef FUSEFS_SERVING_INTERNAL_H
+#define FUSEFS_SERVING_INTERNAL_H
+
+/*
+ * What the files of serving share: serving.c has the threads, duty.c says which of them
+ * look for requests, next_request.c does the looking, poll_window.h says for how long.
+ */
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+#include <urcu/list.h>
+
+#include "poll_window.h"
+#include "serving.h"
+
+struct runnable;
+
+/** In server.state, which is odd while the thread serves a request: it has been
+ *  relieved from duty meanwhile. */
+#define SERVER_RELIEVED (UINT64_C(1) << 63)
+
+/** One thread. */
+struct server {
+	struct serving *serving;
+	/* Counts: odd while it serves. SERVER_RELIEVED is set with the lock held. */
+	_Atomic uint64_t state;
+	pthread_cond_t called;
+
+	/* Guarded by the lock. */
+	pthread_t thread;
+	struct cds_list_head node;	/* of all */
+	struct cds_list_head idle_node; /* of the reserve, while in it */
+	bool on_duty;
+	uint64_t state_seen; /* by the deputy's last tick */
+
+	/* Its own. */
+	struct fuse_buf buf;
+	struct poll_window window;
+	bool expects_none; /* the queue was empty when this was last looked at */
+};
+
+struct serving {
+	/* Set once. */
+	struct fuse_session *session;
+	unsigned threads_max, poll_ns_max;
+	int stop_fd; /* an eventfd: wakes the one who sleeps */
+	struct runnable *runnable;
+
+	/* Atomic. */
+	_Atomic bool ended;
+	_Atomic unsigned on_duty;   /* how many; changed under the lock */
+	_Atomic bool found_none;    /* somebody found the queue empty since the last
+				       tick */
+	_Atomic bool asleep;	    /* the one on duty has gone to sleep */
+	_Atomic bool deputy_asleep; /* no ticks */
+
+	pthread_mutex_t lock;
+	/* Guarded by it. */
+	struct cds_list_head servers, reserve; /* the reserve: last in, first out */
+	struct server *deputy;
+	unsigned quiet_ticks;
+	unsigned threads;
+	int status; /* why it has ended: 0 or a negative errno */
+};
+
+static inline uint64_t serving_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static inline bool serving_has_ended(const struct serving *serving)
+{
+	return atomic_load_explicit(&serving->ended, memory_order_acquire);
+}
+
+/* ------------------------------------------------------------------- serving.c */
+
+/** A thread more. Required: lock. @return 0 or a negative errno */
+int serving_add_server(struct serving *serving);
+
+/** All has ended: everybody who waits or sleeps comes back. Any number of times.
+ *  @param status  0, or the negative errno that serving_run() is to return; the first
+ *                 one counts
+ *  Locks taken: lock. */
+void serving_end(struct serving *serving, int status);
+
+/* ---------------------------------------------------------------------- duty.c */
+
+/** In the reserve until there is duty. Required: lock, which is given up meanwhile.
+ *  @return false when all has ended, otherwise the caller is on duty */
+bool duty_wait(struct server *me);
+
+/** The caller begins to serve a request: from now on it can be relieved.
+ *  @return for duty_finish() */
+uint64_t duty_begin(struct server *me);
+
+/** The caller has served it. Locks taken: lock, if it was relieved.
+ *  @return whether it is on duty: it was not relieved, or nobody else is */
+bool duty_finish(struct server *me, uint64_t state);
+
+/** The queue is empty. @return whether the caller has gone off duty, as others are on
+ * it. Locks taken: lock. */
+bool duty_leave_to_others(struct server *me);
+
+/** The caller has slept, which it said in `asleep`: ticks go on. Locks taken: lock. */
+void duty_slept(struct serving *serving);
+
+/** The calling thread, if it is one of serving's: set while it runs. */
+void duty_set_current(struct server *me);
+
+/* -------------------------------------------------------------- next_request.c */
+
+/** The next request, into me->buf. Required: the caller is on duty.
+ *  @return its bytes; 0 if all has ended; -EAGAIN: the caller is off duty */
+int next_request(struct server *me);
+
+#endif

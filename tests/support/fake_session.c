@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/* See fake_session.h. */
+
+#include "fake_session.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "runnable.h"
+#include "serving.h"
+
+#define QUEUE_MAX 65536
+
+struct fuse_session {
+	void (*serve)(unsigned number);
+	int fd; /* an eventfd that counts what is queued */
+	_Atomic unsigned long looks;
+
+	pthread_mutex_t lock;
+	/* Guarded by it. */
+	unsigned *queue;
+	unsigned first, count;
+	bool failed;
+	int status;
+};
+
+struct fuse_session *fake_session_new(void (*serve)(unsigned number))
+{
+	struct fuse_session *session = calloc(1, sizeof(*session));
+
+	assert(session);
+	session->serve = serve;
+	session->fd = eventfd(0, EFD_SEMAPHORE | EFD_NONBLOCK | EFD_CLOEXEC);
+	session->queue = calloc(QUEUE_MAX, sizeof(*session->queue));
+	assert(session->fd >= 0 && session->queue);
+	pthread_mutex_init(&session->lock, NULL);
+	return session;
+}
+
+void fake_session_free(struct fuse_session *session)
+{
+	close(session->fd);
+	pthread_mutex_destroy(&session->lock);
+	free(session->queue);
+	free(session);
+}
+
+static void make_readable(struct fuse_session *session)
+{
+	const uint64_t one = 1;
+
+	if (write(session->fd, &one, sizeof(one)) != sizeof(one))
+		abort();
+}
+
+void fake_session_send(struct fuse_session *session, unsigned number)
+{
+	pthread_mutex_lock(&session->lock);
+	assert(session->count < QUEUE_MAX);
+	session->queue[(session->first + session->count++) % QUEUE_MAX] = number;
+	pthread_mutex_unlock(&session->lock);
+	make_readable(session);
+}
+
+void fake_session_fail(struct fuse_session *session, int status)
+{
+	pthread_mutex_lock(&session->lock);
+	session->failed = true;
+	session->status = status;
+	pthread_mutex_unlock(&session->lock);
+	make_readable(session);
+}
+
+unsigned long fake_session_looks(struct fuse_session *session)
+{
+	return atomic_load(&session->looks);
+}
+
+/* -------------------------------------------------------------------- libfuse's */
+
+int fuse_session_fd(struct fuse_session *session)
+{
+	return session->fd;
+}
+
+int fuse_session_receive_buf(struct fuse_session *session, struct fuse_buf *buf)
+{
+	unsigned number = 0;
+	uint64_t one;
+	int status = -EAGAIN;
+
+	atomic_fetch_add(&session->looks, 1);
+	if (read(session->fd, &one, sizeof(one)) < 0)
+		return -errno;
+	pthread_mutex_lock(&session->lock);
+	if (session->count > 0) {
+		number = session->queue[session->first];
+		session->first = (session->first + 1) % QUEUE_MAX;
+		session->count--;
+		status = sizeof(number);
+	} else if (session->failed) {
+		status = session->status;
+	}
+	pthread_mutex_unlock(&session->lock);
+	if (status != sizeof(number))
+		return status;
+	if (!buf->mem)
+		buf->mem = malloc(sizeof(number));
+	assert(buf->mem);
+	memcpy(buf->mem, &number, sizeof(number));
+	return status;
+}
+
+void fuse_session_process_buf(struct fuse_session *session, const struct fuse_buf *buf)
+{
+	unsigned number;
+
+	memcpy(&number, buf->mem, sizeof(number));
+	session->serve(number);
+}
+
+/* ------------------------------------------------------------------- runnable.c's */
+
+_Atomic bool fake_too_many;
+
+/* One, which has nothing in it. */
+static char only;
+
+int runnable_create(struct runnable **ret_runnable)
+{
+	*ret_runnable = (struct runnable *)(void *)&only;
+	return 0;
+}
+
+void runnable_free(struct runnable *runnable)
+{
+	(void)runnable;
+}
+
+bool runnable_too_many(struct runnable *runnable)
+{
+	(void)runnable;
+	return atomic_load(&fake_too_many);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TESTS_SUPPORT_FAKE_SESSION_H
+#define TESTS_SUPPORT_FAKE_SESSION_H
+
+/*
+ * A FUSE session without a kernel: the three calls of libfuse's that serving makes, on
+ * a queue of numbers; and a machine that is as busy as the test says. Linked instead of
+ * libfuse and of fusefs/runnable.c.
+ */
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+struct fuse_session;
+
+/** @param serve  called by fuse_session_process_buf() with a request's number, on
+ *                whichever thread has taken it */
+struct fuse_session *fake_session_new(void (*serve)(unsigned number));
+void fake_session_free(struct fuse_session *session);
+
+/** Queue a request. From any thread. */
+void fake_session_send(struct fuse_session *session, unsigned number);
+
+/** From now on, receiving a request gives this: 0 as after an unmount, or a negative
+ *  errno. */
+void fake_session_fail(struct fuse_session *session, int status);
+
+/** How often somebody has looked for a request, in vain or not. */
+unsigned long fake_session_looks(struct fuse_session *session);
+
+/** What runnable_too_many() says. */
+extern _Atomic bool fake_too_many;
+
+#endif
