@@ -100,6 +100,10 @@ static int set_cache_size(struct options *options, const char *value)
 		complain("--cache-size", value, "too small; the least is 1M");
 		return -EINVAL;
 	}
+	if (options->cache_size_bytes > CL_CACHE_SIZE_MAX) {
+		complain("--cache-size", value, "too large; the most is 16383G");
+		return -EINVAL;
+	}
 	return 0;
 }
 

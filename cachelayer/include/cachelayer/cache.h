@@ -13,6 +13,8 @@ struct cl_mapping;
 
 /** The smallest arena that cl_cache_create() takes, whatever the request size. */
 #define CL_CACHE_SIZE_MIN ((size_t)1 << 20)
+/** The largest: page numbers have 32 bits, and one of them is no page's. */
+#define CL_CACHE_SIZE_MAX (((size_t)UINT32_MAX - 1) << CL_PAGE_SHIFT)
 
 /** As in Linux (page_lock_unfairness, commit 5ef64cc8987a). */
 #define CL_PAGE_LOCK_UNFAIRNESS 5
@@ -111,10 +113,10 @@ struct cl_wait_stats {
  * Create a cache.
  * @param config     copied
  * @param ret_cache  the new cache; free it with cl_cache_free()
- * @return 0; -EINVAL if size_bytes is less than CL_CACHE_SIZE_MIN, or less than twice
- *         max_requests times (max_request_bytes plus two pages): half of the arena
- *         must be beyond the reach of requests, or reclaim could find nothing;
- *         -ENOMEM; -EAGAIN if a thread cannot be started
+ * @return 0; -EINVAL if size_bytes is less than CL_CACHE_SIZE_MIN, more than
+ *         CL_CACHE_SIZE_MAX, or less than twice max_requests times (max_request_bytes
+ *         plus two pages): half of the arena must be beyond the reach of requests, or
+ *         reclaim could find nothing; -ENOMEM; -EAGAIN if a thread cannot be started
  */
 int cl_cache_create(const struct cl_cache_config *config, struct cl_cache **ret_cache);
 
