@@ -7,7 +7,9 @@
  */
 
 #include <errno.h>
+#include <linux/fuse.h>
 #include <poll.h>
+#include <sched.h>
 
 #include "runnable.h"
 #include "serving_internal.h"
@@ -52,14 +54,11 @@ static void sleep_for_one(struct server *me)
 	poll_window_slept(&me->window, slept_ns);
 }
 
-static inline void cpu_relax(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	__builtin_ia32_pause();
-#endif
-}
-
-/* Look for a request for as long as it seems worth it. @return as try_receive() */
+/*
+ * Look for a request for as long as it seems worth it. Whoever wants this processor has
+ * it meanwhile: the client itself, perhaps, that our answer has woken up.
+ * @return as try_receive()
+ */
 static int look(struct server *me)
 {
 	uint64_t until;
@@ -69,8 +68,7 @@ static int look(struct server *me)
 		return -EAGAIN;
 	until = serving_now_ns() + me->window.ns;
 	do {
-		for (int i = 0; i < 4; i++)
-			cpu_relax();
+		sched_yield();
 		n = try_receive(me);
 	} while (n == -EAGAIN && serving_now_ns() < until);
 	if (n != -EAGAIN)
@@ -78,11 +76,25 @@ static int look(struct server *me)
 	return n;
 }
 
+/* Required: me->buf has the request that was served last, or nothing. */
+static void stay_near_client(struct server *me)
+{
+	const struct fuse_in_header *header = me->buf.mem;
+
+	if (header && client_place_waits(&me->client, header->pid, serving_now_ns()))
+		client_place_follow(header->pid);
+}
+
 int next_request(struct server *me)
 {
 	/* Where requests come one by one, and not soon, a look for nothing is saved. */
 	int n = me->expects_none ? -EAGAIN : try_receive(me);
 
+	if (n != -EAGAIN) {
+		client_place_is_good(&me->client);
+		return n;
+	}
+	stay_near_client(me);
 	while (n == -EAGAIN) {
 		atomic_store_explicit(&me->serving->found_none, true,
 				      memory_order_relaxed);

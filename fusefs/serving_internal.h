@@ -4,7 +4,8 @@
 
 /*
  * What the files of serving share: serving.c has the threads, duty.c says which of them
- * look for requests, next_request.c does the looking, poll_window.h says for how long.
+ * look for requests, next_request.c does the looking, poll_window.h says for how long
+ * and client_place.h where.
  */
 
 #include <pthread.h>
@@ -14,6 +15,7 @@
 #include <time.h>
 #include <urcu/list.h>
 
+#include "client_place.h"
 #include "poll_window.h"
 #include "serving.h"
 
@@ -40,6 +42,7 @@ struct server {
 	/* Its own. */
 	struct fuse_buf buf;
 	struct poll_window window;
+	struct client_place client;
 	bool expects_none; /* the queue was empty when this was last looked at */
 };
 

@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <linux/fuse.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@
 struct fuse_session {
 	void (*serve)(unsigned number);
 	int fd; /* an eventfd that counts what is queued */
+	_Atomic uint32_t client_tid;
 	_Atomic unsigned long looks;
 
 	pthread_mutex_t lock;
@@ -77,6 +79,11 @@ void fake_session_fail(struct fuse_session *session, int status)
 	make_readable(session);
 }
 
+void fake_session_come_from(struct fuse_session *session, uint32_t tid)
+{
+	atomic_store(&session->client_tid, tid);
+}
+
 unsigned long fake_session_looks(struct fuse_session *session)
 {
 	return atomic_load(&session->looks);
@@ -91,38 +98,38 @@ int fuse_session_fd(struct fuse_session *session)
 
 int fuse_session_receive_buf(struct fuse_session *session, struct fuse_buf *buf)
 {
-	unsigned number = 0;
-	uint64_t one;
+	struct fuse_in_header header = {.len = sizeof(header)};
 	int status = -EAGAIN;
+	uint64_t one;
 
 	atomic_fetch_add(&session->looks, 1);
 	if (read(session->fd, &one, sizeof(one)) < 0)
 		return -errno;
 	pthread_mutex_lock(&session->lock);
 	if (session->count > 0) {
-		number = session->queue[session->first];
+		header.unique = session->queue[session->first];
 		session->first = (session->first + 1) % QUEUE_MAX;
 		session->count--;
-		status = sizeof(number);
+		status = sizeof(header);
 	} else if (session->failed) {
 		status = session->status;
 	}
 	pthread_mutex_unlock(&session->lock);
-	if (status != sizeof(number))
+	if (status != sizeof(header))
 		return status;
+	header.pid = session->client_tid;
 	if (!buf->mem)
-		buf->mem = malloc(sizeof(number));
+		buf->mem = malloc(sizeof(header));
 	assert(buf->mem);
-	memcpy(buf->mem, &number, sizeof(number));
+	memcpy(buf->mem, &header, sizeof(header));
 	return status;
 }
 
 void fuse_session_process_buf(struct fuse_session *session, const struct fuse_buf *buf)
 {
-	unsigned number;
+	const struct fuse_in_header *header = buf->mem;
 
-	memcpy(&number, buf->mem, sizeof(number));
-	session->serve(number);
+	session->serve((unsigned)header->unique);
 }
 
 /* ------------------------------------------------------------------- runnable.c's */

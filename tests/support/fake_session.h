@@ -10,6 +10,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 struct fuse_session;
 
@@ -24,6 +25,9 @@ void fake_session_send(struct fuse_session *session, unsigned number);
 /** From now on, receiving a request gives this: 0 as after an unmount, or a negative
  *  errno. */
 void fake_session_fail(struct fuse_session *session, int status);
+
+/** Requests come from this thread; at first from one that is not known. */
+void fake_session_come_from(struct fuse_session *session, uint32_t tid);
 
 /** How often somebody has looked for a request, in vain or not. */
 unsigned long fake_session_looks(struct fuse_session *session);

@@ -93,10 +93,12 @@ static void await_asleep(void)
 		usleep(100);
 }
 
-/* One thread sleeps for requests, and no deputy makes ticks. */
+/* One thread sleeps for requests, others have left, and no deputy makes ticks. */
 static void await_idle(void)
 {
-	while (!atomic_load(&serving->asleep) || !atomic_load(&serving->deputy_asleep))
+	while (!atomic_load(&serving->asleep) ||
+	       !atomic_load(&serving->deputy_asleep) ||
+	       atomic_load(&serving->on_duty) != 1)
 		usleep(1000);
 }
 
@@ -250,7 +252,7 @@ START_TEST(what_waits_outside_of_a_request_relieves_nobody)
 	start(count_it, THREADS, POLL_NS);
 	fake_session_send(session, 0);
 	await_served(1);
-	await_asleep();
+	await_idle();
 	serving_will_wait();
 	ck_assert_uint_eq(check_duty(), 1);
 	stop();
@@ -457,6 +459,22 @@ START_TEST(an_idle_mount_wakes_up_for_a_request)
 }
 END_TEST
 
+/* Moved or not, what is asked for is done. */
+START_TEST(serves_a_client_that_waits_for_each_of_its_requests)
+{
+	start(count_it, THREADS, POLL_NS);
+	fake_session_come_from(session, (uint32_t)gettid());
+	for (unsigned i = 0; i < 1000; i++) {
+		fake_session_send(session, i);
+		while (atomic_load(&times_served[i]) == 0)
+			sched_yield();
+		if (i % 2)
+			usleep(50);
+	}
+	stop();
+}
+END_TEST
+
 START_TEST(the_window_grows_after_short_sleeps_up_to_its_bound)
 {
 	struct poll_window window = {.ns_max = 50000};
@@ -617,6 +635,7 @@ int main(void)
 	tcase_add_test(looking, sleeps_at_once_when_told_to);
 	tcase_add_test(looking, an_idle_mount_takes_no_time);
 	tcase_add_test(looking, an_idle_mount_wakes_up_for_a_request);
+	tcase_add_test(looking, serves_a_client_that_waits_for_each_of_its_requests);
 	tcase_add_test(looking, the_window_grows_after_short_sleeps_up_to_its_bound);
 	tcase_add_test(looking, the_window_is_nothing_after_a_long_sleep);
 	tcase_add_test(looking, a_window_without_room_stays_closed);
