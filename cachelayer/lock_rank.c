@@ -50,7 +50,8 @@ static bool comes_after(const struct held_lock *h, enum cl_lock_rank rank,
 {
 	if (h->rank != rank)
 		return h->rank > rank;
-	if (h->key.major != key.major)
+	/* A page that has been removed belongs to no mapping, and keeps its index (I4). */
+	if (h->key.major != 0 && key.major != 0 && h->key.major != key.major)
 		return h->key.major > key.major;
 	return h->key.minor >= key.minor;
 }

@@ -30,7 +30,7 @@ enum cl_lock_rank {
 	CL_RANK_PAGE_WAITERS = 70, /* page_waiters.c: one bucket; a leaf */
 };
 
-/** Ordering key of a lock inside its rank; compared major first. */
+/** Ordering key of a lock inside its rank; compared major first, unless one has none. */
 struct cl_lock_key {
 	uint64_t major;
 	uint64_t minor;
