@@ -81,6 +81,8 @@ def sample_point(options, kind, who, contender, operation, settings):
     before = counters(contender.path) if who == "foldfs" else {}
     what = "rename" if who == "copy-and-rename" else operation
     folder = contender.path if who == "foldfs" else contender.source
+    if who == "foldfs":
+        settings = {**settings, "below": os.path.join(contender.source, "shifted")}
     result = shift(options.build, what, folder, settings)
     if not result["done"]:
         return None

@@ -11,6 +11,8 @@
  *   at, len   bytes
  *   bytes     of the file; it is made anew, with data in the first `data` bytes
  *   state     of the pages in the kernel's cache: none, clean or dirty
+ *   below     where the file lies if PATH is on a mount of foldfs: with state=none the
+ *             kernel keeps none of its pages there, either
  *   hammers   processes that load and store at random places, in their own mappings
  *
  * Prints a line of JSON: the call's time, and the longest that one access of a hammer
@@ -50,7 +52,7 @@ struct shared {
 };
 
 struct setting {
-	const char *operation, *path, *state;
+	const char *operation, *path, *state, *below;
 	uint64_t bytes, data, at, len, hammers;
 };
 
@@ -90,6 +92,14 @@ static int make_file(const struct setting *setting)
 	return fd;
 }
 
+static void drop_below(const char *path)
+{
+	const int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	must(fd >= 0 && posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) == 0, path);
+	close(fd);
+}
+
 /* Have the kernel hold the pages with data in the wanted state. */
 static void bring_to_state(const struct setting *setting, int fd, char *map)
 {
@@ -97,8 +107,11 @@ static void bring_to_state(const struct setting *setting, int fd, char *map)
 	uint64_t sum = 0;
 
 	must(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) == 0, "posix_fadvise");
-	if (strcmp(setting->state, "none") == 0)
+	if (strcmp(setting->state, "none") == 0) {
+		if (setting->below)
+			drop_below(setting->below);
 		return;
+	}
 	for (uint64_t at = 0; at < setting->data; at += PAGE) {
 		sum += *(volatile unsigned char *)(map + at);
 		if (dirty)
@@ -261,6 +274,10 @@ static void set(struct setting *setting, const char *argument)
 		errx(2, "%s: not a setting", argument);
 	if (strncmp(argument, "state=", 6) == 0) {
 		setting->state = value + 1;
+		return;
+	}
+	if (strncmp(argument, "below=", 6) == 0) {
+		setting->below = value + 1;
 		return;
 	}
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
