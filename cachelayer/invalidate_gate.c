@@ -24,6 +24,7 @@ void gate_init(struct invalidate_gate *gate, struct wait_class *waits)
 	cl_mutex_init(&gate->lock, CL_RANK_GATE, "invalidate gate");
 	gate->granted = gate->parked = (struct gate_queue){NULL, NULL};
 	gate->nparked = 0;
+	gate->page_writes = 0;
 	resident_set_init(&gate->resident);
 }
 
@@ -148,12 +149,20 @@ static void pages_of(struct cl_range range, uint64_t *ret_start, uint64_t *ret_e
 	*ret_end = range.end == CL_RANGE_EOF ? UINT64_MAX : page_index_up(range.end);
 }
 
+/** What the upper cache sends for a dirty page that it has to drop. */
+static bool is_page_writeback(const struct cl_gate_entry *entry)
+{
+	return entry->kind == CL_GATE_WRITE && !entry->caches &&
+	       entry->range.end - entry->range.start == CL_PAGE_SIZE;
+}
+
 static void grant(struct invalidate_gate *gate, struct cl_gate_entry *entry)
 {
 	uint64_t start, end;
 
 	entry->state = CL_GATE_GRANTED;
 	queue_append(&gate->granted, entry);
+	gate->page_writes += is_page_writeback(entry);
 	if (entry->caches) {
 		pages_of(entry->range, &start, &end);
 		resident_set_add(&gate->resident, start, end);
@@ -353,6 +362,15 @@ size_t gate_rescue(struct invalidate_gate *gate, struct cl_range range,
 	cl_mutex_unlock(&gate->lock);
 	call_granted(&list);
 	return rescued;
+}
+
+uint64_t gate_page_writes(struct invalidate_gate *gate)
+{
+	cl_mutex_lock(&gate->lock);
+	const uint64_t page_writes = gate->page_writes;
+
+	cl_mutex_unlock(&gate->lock);
+	return page_writes;
 }
 
 bool gate_fill_parked(struct invalidate_gate *gate, struct cl_range range)

@@ -22,6 +22,7 @@ struct invalidate_gate {
 	struct gate_queue granted;
 	struct gate_queue parked; /* oldest first; a CLOSE that waits is here, too */
 	size_t nparked;
+	uint64_t page_writes; /* WRITEs of one page that have been granted so far */
 	struct resident_set resident;
 };
 
@@ -46,6 +47,10 @@ bool gate_next_resident(struct invalidate_gate *gate, struct cl_range range,
  */
 size_t gate_rescue(struct invalidate_gate *gate, struct cl_range range,
 		   uint64_t since_ns, uint64_t until_ns);
+
+/** How many WRITEs of a single page have been granted so far: what a notification
+ * brings down one at a time. */
+uint64_t gate_page_writes(struct invalidate_gate *gate);
 
 /** Whether a FILL that touches the range (bytes) is parked. */
 bool gate_fill_parked(struct invalidate_gate *gate, struct cl_range range);

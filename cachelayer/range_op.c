@@ -9,42 +9,9 @@
 #include <errno.h>
 
 #include "cond.h"
-#include "mapping_internal.h"
-#include "op_monitor.h"
+#include "range_run.h"
 #include "rekey.h"
 #include "test_point.h"
-
-/*
- * The chase asks for a window of pages at a time. READs that arrive for the window
- * while it is being notified wait for that notification; so the window grows while
- * notifications are quick, as they are over ground that the upper cache has left, and
- * shrinks when they have dirty pages to bring down.
- */
-#define WINDOW_MIN_PAGES 16
-#define WINDOW_MAX_PAGES ((uint64_t)1 << 20)
-#define WINDOW_QUICK_NS	 ((uint64_t)100 * 1000)
-#define WINDOW_SLOW_NS	 ((uint64_t)500 * 1000)
-
-/* Ten are plenty; so many mean that the upper cache does not do what it says. */
-#define ROUNDS_MAX 1000
-
-struct run {
-	struct cl_mapping *mapping;
-	const struct cl_range_op *op;
-	const struct cl_upper_ops *upper_ops;
-	void *upper;
-	struct cl_range affected[2]; /* what the upper cache must drop; ascending */
-	unsigned naffected;
-	struct cl_range span; /* from the first to the last of it */
-	struct cl_gate_entry close;
-	struct cl_gate_entry exclusive;
-	struct cl_gate_entry
-		tail; /* past a new end, until the upper cache knows of it */
-	bool shrunk;
-	uint64_t suspect; /* offset of a page found by verification; UINT64_MAX: none */
-	struct monitored_op monitored;
-	struct cl_range_op_report report;
-};
 
 /* ------------------------------------------------------------------- validation */
 
@@ -93,7 +60,7 @@ int cl_range_op_check(const struct cl_range_op *op, uint64_t size, uint64_t max_
 
 /* --------------------------------------------------------------- what it touches */
 
-static void find_affected(struct run *r)
+static void find_affected(struct range_run *r)
 {
 	const struct cl_range_op *op = r->op;
 	const struct cl_range source = {op->offset, op->offset + op->len};
@@ -122,130 +89,10 @@ static void find_affected(struct run *r)
 				    r->affected[r->naffected - 1].end};
 }
 
-/* ---------------------------------------------------------------- steps 0, 1 and 3 */
-
-/**
- * The upper cache has not dropped what was struck, or not all of it: then it may still
- * have any page of it, up to the end of the file.
+/* --------------------------------------------------------------------- steps 2 and 3
  */
-static void take_back(struct run *r, struct cl_range range)
-{
-	const uint64_t end = offset_of_page(page_index_up(cl_mapping_size(r->mapping)));
 
-	if (range.end > end)
-		range.end = end;
-	if (range.start < range.end)
-		gate_mark_resident(&r->mapping->gate, range);
-}
-
-/**
- * Strike a range from the resident set, and have the upper cache drop it.
- * @param range     may come back shorter
- * @param since_ns  before it was known what is resident: a READ that has come since may
- *                  be in the way
- */
-static int notify(struct run *r, struct cl_range *range, uint64_t since_ns,
-		  uint64_t *ret_ns)
-{
-	gate_strike(&r->mapping->gate, range);
-	CL_STEP(struck);
-	op_monitor_notify_begin(&r->monitored, *range, since_ns, false);
-	const int ret = r->upper_ops->invalidate(r->upper, *range);
-
-	op_monitor_notify_end(&r->monitored);
-	CL_POINT(notified);
-	if (ret < 0)
-		take_back(r, *range);
-	r->report.notifications++;
-	*ret_ns = cl_now_ns() - since_ns;
-	return ret;
-}
-
-/*
- * Steps 0 and 1. A page that is struck here is dropped by this very notification: the
- * upper cache had a locked folio for it before it asked us, so before it was in the
- * resident set, and the notification waits for that lock.
- */
-static int flush_and_unmap(struct run *r)
-{
-	struct cl_range first;
-	int ret = 0;
-
-	CL_STEP(begun);
-	for (unsigned i = 0; i < r->naffected && ret == 0; i++) {
-		uint64_t ns, since_ns;
-
-		if (!gate_next_resident(&r->mapping->gate, r->affected[i], 1, &first))
-			continue;
-		op_monitor_phase(&r->monitored, "flush", false);
-		if (r->upper_ops->flush)
-			r->upper_ops->flush(r->upper, r->affected[i]);
-		op_monitor_phase(&r->monitored, "unmap", false);
-		first = r->affected[i];
-		since_ns = cl_now_ns(); /* the gate is open: no READ is parked */
-		ret = notify(r, &first, since_ns, &ns);
-	}
-	return ret;
-}
-
-static uint64_t next_window(uint64_t window, uint64_t took_ns)
-{
-	if (took_ns < WINDOW_QUICK_NS && window < WINDOW_MAX_PAGES)
-		return window * 2;
-	if (took_ns > WINDOW_SLOW_NS && window > WINDOW_MIN_PAGES)
-		return window / 2;
-	return window;
-}
-
-/** One sweep over a range. @return how many notifications, or a negative errno */
-static int sweep(struct run *r, struct cl_range range, uint64_t *window)
-{
-	struct cl_range run;
-	int notifications = 0;
-
-	while (range.start < range.end) {
-		const uint64_t len = *window << CL_PAGE_SHIFT, since_ns = cl_now_ns();
-		uint64_t ns;
-
-		if (!gate_next_resident(&r->mapping->gate, range, 1, &run))
-			break;
-		run.end = range.end - run.start > len ? run.start + len : range.end;
-
-		const int ret = notify(r, &run, since_ns, &ns);
-
-		if (ret < 0)
-			return ret;
-		*window = next_window(*window, ns);
-		range.start = run.end;
-		notifications++;
-	}
-	return notifications;
-}
-
-/** Step 3: until nothing of the affected ranges is resident. */
-static int chase(struct run *r, uint64_t *window)
-{
-	int notifications;
-
-	if (CL_BROKEN(second_unmap))
-		return 0;
-	op_monitor_phase(&r->monitored, "chase", true);
-	do {
-		notifications = 0;
-		for (unsigned i = 0; i < r->naffected; i++) {
-			const int n = sweep(r, r->affected[i], window);
-
-			if (n < 0)
-				return n;
-			notifications += n;
-		}
-		if (notifications > 0 && ++r->report.rounds > ROUNDS_MAX)
-			return -EBUSY;
-	} while (notifications > 0 && !CL_BROKEN(gate));
-	return 0;
-}
-
-static bool any_resident(struct run *r)
+static bool any_resident(struct range_run *r)
 {
 	struct cl_range run;
 
@@ -264,7 +111,7 @@ static bool any_resident(struct run *r)
  * chased, and that no READ is parked for, was kept against what we said.
  * @return 1 if there was something, 0, or an error
  */
-static int verify_empty(struct run *r)
+static int verify_empty(struct range_run *r)
 {
 	struct cl_cache *cache = r->mapping->cache;
 	struct invalidate_gate *gate = &r->mapping->gate;
@@ -297,10 +144,10 @@ static int verify_empty(struct run *r)
 }
 
 /** Steps 2 and 3, up to an EXCLUSIVE entry with nothing resident (I2). */
-static int close_and_chase(struct run *r)
+static int close_and_chase(struct range_run *r)
 {
 	struct cl_mapping *mapping = r->mapping;
-	uint64_t window = WINDOW_MIN_PAGES;
+	uint64_t window = CHASE_WINDOW_MIN;
 
 	op_monitor_phase(&r->monitored, "waiting for fills to end", true);
 	CL_STEP(closing);
@@ -323,15 +170,15 @@ static int close_and_chase(struct run *r)
 			return 0;
 		/* A READ that was rescued last has come in between. */
 		cl_gate_leave(mapping, &r->exclusive);
-		if (++r->report.rounds > ROUNDS_MAX)
+		if (++r->report.rounds > CHASE_ROUNDS_MAX)
 			return -EBUSY;
 	}
 }
 
 /* ------------------------------------------------------------------------ step 4 */
 
-static int invalidate(struct run *r, uint64_t max_size, int (*change_store)(void *arg),
-		      void *arg)
+static int invalidate(struct range_run *r, uint64_t max_size,
+		      int (*change_store)(void *arg), void *arg)
 {
 	struct cl_mapping *mapping = r->mapping;
 	int ret;
@@ -358,7 +205,7 @@ static int invalidate(struct run *r, uint64_t max_size, int (*change_store)(void
  * knows of the end: a fault would map zeros for a moment, which were there neither
  * before nor after.
  */
-static void open_gate(struct run *r, uint64_t size_before)
+static void open_gate(struct range_run *r, uint64_t size_before)
 {
 	struct cl_mapping *mapping = r->mapping;
 	const uint64_t size = cl_mapping_size(mapping);
@@ -375,7 +222,7 @@ static void open_gate(struct run *r, uint64_t size_before)
 		cl_gate_leave(mapping, &r->close);
 }
 
-static void unmap_again(struct run *r, uint64_t size_before)
+static void unmap_again(struct range_run *r, uint64_t size_before)
 {
 	const uint64_t size = cl_mapping_size(r->mapping);
 
@@ -397,15 +244,15 @@ static void unmap_again(struct run *r, uint64_t size_before)
 
 /* ------------------------------------------------------------------- all of them */
 
-static int run_steps(struct run *r, uint64_t max_size, int (*change_store)(void *arg),
-		     void *arg)
+static int run_steps(struct range_run *r, uint64_t max_size,
+		     int (*change_store)(void *arg), void *arg)
 {
 	struct cl_mapping *mapping = r->mapping;
 	const uint64_t size_before = cl_mapping_size(mapping);
 	int ret = cl_range_op_check(r->op, size_before, max_size);
 
 	if (ret == 0)
-		ret = flush_and_unmap(r);
+		ret = chase_begin(r);
 	if (ret < 0)
 		return ret;
 
@@ -439,7 +286,7 @@ int cl_range_op_run(struct cl_mapping *mapping, const struct cl_range_op *op,
 		    uint64_t max_size, int (*change_store)(void *arg), void *arg,
 		    struct cl_range_op_report *ret_report)
 {
-	struct run r = {
+	struct range_run r = {
 		.mapping = mapping,
 		.op = op,
 		.upper_ops = upper_ops,

@@ -95,12 +95,15 @@ void cl_test_await(const char *what, bool (*ready)(const void *arg), const void 
 #define CL_POINT(name)		   cl_test_point(#name)
 /** Where a thread is about to wait for something in its own way. */
 #define CL_AWAIT(what, ready, arg) cl_test_await(what, ready, arg)
+/** A size, and what it is where a scheduler simulates a kernel whose files are small. */
+#define CL_SCALED(value, small)	   (cl_test_scheduler() ? (small) : (value))
 
 #else
 #define CL_BROKEN(rule)		   false
 #define CL_STEP(step)		   ((void)0)
 #define CL_POINT(name)		   ((void)0)
 #define CL_AWAIT(what, ready, arg) ((void)0)
+#define CL_SCALED(value, small)	   (value)
 #endif
 
 /*

@@ -84,7 +84,7 @@ static int intercepted(int fd, int mode, off64_t offset, off64_t len)
 		return done;
 
 	errno = saved_errno;
-	done = foldfs_impl_range(fd, name, offset, len, 0);
+	done = foldfs_impl_range(fd, name, offset, len);
 	if (done > 0) {
 		errno = EOPNOTSUPP;
 		return -1;

@@ -22,6 +22,7 @@ static void add(struct range_stats *stats, enum cl_range_op_kind kind,
 	else
 		atomic_fetch_add(&stats->failed, 1);
 	atomic_fetch_add(&stats->notifications, report->notifications);
+	atomic_fetch_add(&stats->flushes, report->flushes);
 	atomic_fetch_add(&stats->rounds, report->rounds);
 	atomic_fetch_add(&stats->rescued, report->rescued);
 	atomic_fetch_add(&stats->pages_moved, report->pages_moved);

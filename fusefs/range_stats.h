@@ -19,6 +19,7 @@ struct range_stats {
 	_Atomic uint64_t done[RANGE_OP_KINDS];
 	_Atomic uint64_t failed;
 	_Atomic uint64_t notifications;
+	_Atomic uint64_t flushes;
 	_Atomic uint64_t rounds;
 	_Atomic uint64_t rounds_max; /* of one operation */
 	_Atomic uint64_t rescued;

@@ -6,27 +6,20 @@
  * properly. So we ask for the attributes ourselves, by way of our own mount. That may
  * wait for locks in the kernel which somebody holds who waits for us: hence a helper
  * thread does it, and the wait for the helper is bounded.
- *
- * The path is the source's, taken over to the mount point: what lies there is believed
- * only if device and inode number are ours. A file without a path is left to the next
- * fstat(2) of whoever has it open.
+ * A file that nothing leads to (mount_path.h) is left to the next fstat(2) of whoever
+ * has it open.
  */
 
 #include "size_adoption.h"
 
 #include <assert.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/sysmacros.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "cachelayer/range_op.h"
+#include "mount_path.h"
 #include "worker_pool.h"
 
 /* How long anybody waits for the kernel. */
@@ -107,14 +100,12 @@ struct adoption;
 struct attempt {
 	struct job job;
 	struct adoption *adoption;
-	int flags; /* of statx(2), for the path */
-	char path[PATH_MAX];
+	struct mount_path path;
 };
 
 /* Shared by the waiter and the attempts; the last to leave frees it. */
 struct adoption {
 	struct inode *inode; /* with a reference */
-	pid_t pid;	     /* of somebody who has it open; 0: not known */
 	struct attempt attempts[ATTEMPTS_AT_ONCE];
 
 	pthread_mutex_t lock;
@@ -140,81 +131,6 @@ static void adoption_put(struct adoption *adoption)
 	free(adoption);
 }
 
-/* Where the mount shows the inode, if it has a name there. */
-static int path_on_mount(struct attempt *attempt)
-{
-	struct inode *inode = attempt->adoption->inode;
-	const struct options *options = &inode->daemon->options;
-	size_t source_len = strlen(options->source);
-	char name[16], target[PATH_MAX];
-	ssize_t len;
-	int n;
-
-	snprintf(name, sizeof(name), "%d", inode->fd);
-	len = readlinkat(inode->daemon->proc_fd_dir, name, target, sizeof(target) - 1);
-	if (len < 0)
-		return -errno;
-	target[len] = '\0';
-	if (strcmp(options->source, "/") == 0)
-		source_len = 0;
-	if (strncmp(target, options->source, source_len) != 0 ||
-	    (target[source_len] != '/' && target[source_len] != '\0'))
-		return -ENOENT;
-	n = snprintf(attempt->path, sizeof(attempt->path), "%s%s", options->mountpoint,
-		     target + source_len);
-	attempt->flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
-	return n < 0 || (size_t)n >= sizeof(attempt->path) ? -ENAMETOOLONG : 0;
-}
-
-static int stat_on_mount(struct attempt *attempt, int sync, uint64_t *ret_size)
-{
-	const dev_t dev = attempt->adoption->inode->daemon->own_dev;
-	struct statx stx;
-	struct stat attr;
-	int status;
-
-	if (statx(AT_FDCWD, attempt->path, attempt->flags | sync, STATX_BASIC_STATS,
-		  &stx) < 0)
-		return -errno;
-	status = inode_stat(attempt->adoption->inode, &attr);
-	if (status < 0)
-		return status;
-	if (makedev(stx.stx_dev_major, stx.stx_dev_minor) != dev ||
-	    stx.stx_ino != attr.st_ino)
-		return -ENOENT; /* something else lies there */
-	*ret_size = stx.stx_size;
-	return 0;
-}
-
-/*
- * A file without a name on the mount: whoever asked for the operation has it open, and
- * /proc leads to the open file itself, as fstat(2) would.
- */
-static int path_of_descriptor(struct attempt *attempt)
-{
-	struct dirent *entry;
-	uint64_t size;
-	char dir[32];
-	DIR *fds;
-
-	if (attempt->adoption->pid <= 0)
-		return -ENOENT;
-	snprintf(dir, sizeof(dir), "/proc/%d/fd", (int)attempt->adoption->pid);
-	fds = opendir(dir);
-	if (!fds)
-		return -errno;
-	attempt->flags = AT_NO_AUTOMOUNT;
-	while ((entry = readdir(fds))) {
-		snprintf(attempt->path, sizeof(attempt->path), "%s/%s", dir,
-			 entry->d_name);
-		if (entry->d_name[0] != '.' &&
-		    stat_on_mount(attempt, AT_STATX_DONT_SYNC, &size) == 0)
-			break;
-	}
-	closedir(fds);
-	return entry ? 0 : -ENOENT;
-}
-
 /*
  * Have the kernel ask, then look at what it keeps. Until both agree: it may have
  * thrown the answer away because a write was just under way.
@@ -225,9 +141,10 @@ static int adopt_by_path(struct attempt *attempt)
 	int status;
 
 	for (int i = 0; i < ATTEMPTS; i++) {
-		status = stat_on_mount(attempt, AT_STATX_FORCE_SYNC, &asked);
+		status = mount_path_stat(&attempt->path, AT_STATX_FORCE_SYNC, &asked);
 		if (status == 0)
-			status = stat_on_mount(attempt, AT_STATX_DONT_SYNC, &kept);
+			status = mount_path_stat(&attempt->path, AT_STATX_DONT_SYNC,
+						 &kept);
 		if (status < 0 || asked == kept)
 			return status;
 	}
@@ -236,13 +153,13 @@ static int adopt_by_path(struct attempt *attempt)
 
 static int adopt(struct attempt *attempt)
 {
-	int status = path_on_mount(attempt);
+	int status = mount_path_by_name(&attempt->path);
 
 	if (status == 0)
 		status = adopt_by_path(attempt);
 	if (status != -ENOENT)
 		return status;
-	status = path_of_descriptor(attempt);
+	status = mount_path_by_descriptor(&attempt->path);
 	return status == 0 ? adopt_by_path(attempt) : status;
 }
 
@@ -264,16 +181,18 @@ static void run_attempt(struct job *job)
 }
 
 /* Required: the adoption's lock. */
-static void start_attempt(struct adoption *adoption, struct attempt *attempt)
+static void start_attempt(struct adoption *adoption, struct attempt *attempt, pid_t pid)
 {
 	attempt->job.run = run_attempt;
 	attempt->adoption = adoption;
+	attempt->path.inode = adoption->inode;
+	attempt->path.pid = pid;
 	adoption->refs++;
 	adoption->running++;
 	worker_pool_submit(adoption->inode->daemon->own_calls, &attempt->job);
 }
 
-static struct adoption *adoption_create(struct inode *inode, pid_t pid)
+static struct adoption *adoption_create(struct inode *inode)
 {
 	struct adoption *adoption = calloc(1, sizeof(*adoption));
 	pthread_condattr_t attr;
@@ -282,7 +201,6 @@ static struct adoption *adoption_create(struct inode *inode, pid_t pid)
 		return NULL;
 	inode_get(inode);
 	adoption->inode = inode;
-	adoption->pid = pid;
 	adoption->refs = 1;
 	adoption->status = -ETIMEDOUT;
 	pthread_mutex_init(&adoption->lock, NULL);
@@ -318,12 +236,12 @@ int adoption_run(struct inode *inode, pid_t pid)
 	int status;
 
 	assert(worker_pool_is_mine(inode->daemon->notifications));
-	adoption = adoption_create(inode, pid);
+	adoption = adoption_create(inode);
 	if (!adoption)
 		return -ENOMEM;
 	pthread_mutex_lock(&adoption->lock);
 	for (int i = 0; i < ATTEMPTS_AT_ONCE; i++) {
-		start_attempt(adoption, &adoption->attempts[i]);
+		start_attempt(adoption, &adoption->attempts[i], pid);
 		wait_for(adoption, SECOND_ATTEMPT_NS);
 		if (adoption->running == 0)
 			break;

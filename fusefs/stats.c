@@ -35,6 +35,7 @@ static struct json_object *range_operations(struct range_stats *stats)
 			   stats->done[kind]);
 	put_number(object, "failed", stats->failed);
 	put_number(object, "notifications", stats->notifications);
+	put_number(object, "bulk_flushes", stats->flushes);
 	put_number(object, "rounds", stats->rounds);
 	put_number(object, "rounds_max", stats->rounds_max);
 	put_number(object, "rescued_reads", stats->rescued);

@@ -5,9 +5,17 @@
 
 #include <errno.h>
 
+#include "bulk_flush.h"
 #include "kernel_probe.h"
 #include "notifier.h"
 #include "size_adoption.h"
+
+static void flush(void *upper, struct cl_range range)
+{
+	const struct upper_kernel *kernel = upper;
+
+	bulk_flush(kernel->inode, range, kernel->pid);
+}
 
 static int invalidate(void *upper, struct cl_range range)
 {
@@ -42,6 +50,7 @@ static int find_cached(void *upper, struct cl_range range, uint64_t *ret_offset)
 }
 
 const struct cl_upper_ops upper_kernel_ops = {
+	.flush = flush,
 	.invalidate = invalidate,
 	.forget_attributes = forget_attributes,
 	.adopt_size = adopt_size,

@@ -124,20 +124,6 @@ static inline int foldfs_impl_check(int fd, int64_t offset, int64_t len)
 	return 0;
 }
 
-/*
- * Start writing a range's dirty pages back: in bulk that is far cheaper than one at a
- * time, as they would leave when foldfs has them unmapped. Efficiency only, so failure
- * is no matter; and it is not waited for, because the waiting kind would swallow a
- * writeback error that the caller's next fsync(2) must see. len 0: to the end of file.
- */
-static inline void foldfs_impl_flush(int fd, int64_t offset, int64_t len)
-{
-	const int saved_errno = errno;
-
-	if (sync_file_range(fd, offset, len, SYNC_FILE_RANGE_WRITE) < 0)
-		errno = saved_errno;
-}
-
 /* 1: not on foldfs, nothing was done; 0: done; -1: errno. */
 static inline int foldfs_impl_set(int fd, const char *name, const char *value)
 {
@@ -161,10 +147,9 @@ static inline int foldfs_impl_set(int fd, const char *name, const char *value)
 	return 0;
 }
 
-/* As foldfs_impl_set(), for what begins at offset and goes on for len. flush_len as in
- * foldfs_impl_flush(). */
+/* As foldfs_impl_set(), for what begins at offset and goes on for len. */
 static inline int foldfs_impl_range(int fd, const char *name, int64_t offset,
-				    int64_t len, int64_t flush_len)
+				    int64_t len)
 {
 	char value[FOLDFS_VALUE_SIZE];
 	int maybe = foldfs_impl_maybe(fd);
@@ -173,7 +158,6 @@ static inline int foldfs_impl_range(int fd, const char *name, int64_t offset,
 		return maybe < 0 ? -1 : 1;
 	if (foldfs_impl_check(fd, offset, len) < 0)
 		return -1;
-	foldfs_impl_flush(fd, offset, flush_len);
 	foldfs_impl_range_value(value, offset, len);
 	return foldfs_impl_set(fd, name, value);
 }
@@ -230,7 +214,7 @@ static inline int foldfs_is_mount(int fd)
  */
 static inline int foldfs_collapse_range(int fd, off_t offset, off_t len)
 {
-	int done = foldfs_impl_range(fd, FOLDFS_XATTR_COLLAPSE, offset, len, 0);
+	int done = foldfs_impl_range(fd, FOLDFS_XATTR_COLLAPSE, offset, len);
 
 	return done <= 0 ? done : fallocate(fd, FALLOC_FL_COLLAPSE_RANGE, offset, len);
 }
@@ -245,7 +229,7 @@ static inline int foldfs_collapse_range(int fd, off_t offset, off_t len)
  */
 static inline int foldfs_insert_range(int fd, off_t offset, off_t len)
 {
-	int done = foldfs_impl_range(fd, FOLDFS_XATTR_INSERT, offset, len, 0);
+	int done = foldfs_impl_range(fd, FOLDFS_XATTR_INSERT, offset, len);
 
 	return done <= 0 ? done : fallocate(fd, FALLOC_FL_INSERT_RANGE, offset, len);
 }
@@ -260,7 +244,7 @@ static inline int foldfs_insert_range(int fd, off_t offset, off_t len)
  */
 static inline int foldfs_punch_hole(int fd, off_t offset, off_t len)
 {
-	int done = foldfs_impl_range(fd, FOLDFS_XATTR_PUNCH, offset, len, len);
+	int done = foldfs_impl_range(fd, FOLDFS_XATTR_PUNCH, offset, len);
 
 	return done <= 0 ? done
 			 : fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
@@ -274,7 +258,7 @@ static inline int foldfs_punch_hole(int fd, off_t offset, off_t len)
  */
 static inline int foldfs_zero_range(int fd, off_t offset, off_t len)
 {
-	int done = foldfs_impl_range(fd, FOLDFS_XATTR_ZERO, offset, len, len);
+	int done = foldfs_impl_range(fd, FOLDFS_XATTR_ZERO, offset, len);
 
 	return done <= 0 ? done
 			 : fallocate(fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE,
@@ -306,8 +290,6 @@ static inline int foldfs_move_range(int fd, off_t source, off_t len, off_t desti
 		errno = EOPNOTSUPP;
 		return -1;
 	}
-	foldfs_impl_flush(fd, source, len);
-	foldfs_impl_flush(fd, destination, len);
 	at = foldfs_impl_range_value(value, source, len);
 	*at++ = '>';
 	foldfs_impl_decimal(at, destination);

@@ -124,6 +124,8 @@ static bool holds(const struct expectation *e, const struct outcome *outcome)
 		return outcome->shorts > 0;
 	if (strcmp(e->fact, "cut") == 0)
 		return outcome->cut > 0;
+	if (strcmp(e->fact, "flushed") == 0)
+		return outcome->flushed > 0;
 	if (e->fact[0])
 		die(spec_name, e->text);
 	return outcome->results[e->session][e->step] == e->result;

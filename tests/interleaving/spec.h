@@ -60,7 +60,8 @@ enum expect_when { EXPECT_ALWAYS, EXPECT_SOMETIMES, EXPECT_NEVER };
 /** A fact about one schedule: a counter that is not zero, or a step's result. */
 struct expectation {
 	enum expect_when when;
-	char fact[SPEC_NAME]; /* "rescued", "parked", "short", "cut"; or "" and … */
+	char fact[SPEC_NAME]; /* "rescued", "parked", "short", "cut", "flushed"; or ""
+				 and … */
 	unsigned session, step;
 	int result; /* a cell's value, SIM_SIGBUS, or an error */
 	char text[72];

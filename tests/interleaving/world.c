@@ -139,6 +139,7 @@ void world_run(const struct spec *spec, struct schedule *schedule,
 	ret_outcome->parked = world.kernel.daemon.parked;
 	ret_outcome->shorts = world.kernel.daemon.shorts;
 	ret_outcome->cut = world.kernel.daemon.cut;
+	ret_outcome->flushed = world.kernel.daemon.flushed;
 	sched_spawn("final", run_final, NULL);
 	sched_run();
 	sched_end();

@@ -13,7 +13,7 @@
 /** What one schedule came to, for expectations. */
 struct outcome {
 	int results[SPEC_SESSIONS][SPEC_STEPS];
-	unsigned rescued, parked, shorts, cut;
+	unsigned rescued, parked, shorts, cut, flushed;
 };
 
 /**

@@ -480,7 +480,7 @@ inline look(from)
 #endif
 }
 
-/* notify() of range_op.c: strike the pages, then have them dropped. */
+/* notify() of chase.c: strike the pages, then have them dropped. */
 inline notify()
 {
 	d_step {

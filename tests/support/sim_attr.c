@@ -130,16 +130,28 @@ void sim_evict(struct sim_kernel *k)
 
 /* ---------------------------------------------------------------- notifications */
 
+static unsigned end_page(struct cl_range range)
+{
+	return range.end == CL_RANGE_EOF
+		       ? FLAT_PAGES
+		       : (unsigned)((range.end + CL_PAGE_SIZE - 1) >> CL_PAGE_SHIFT);
+}
+
+static void flush(void *upper, struct cl_range range)
+{
+	struct sim_kernel *k = upper;
+
+	k->daemon.flushed++;
+	sim_flush(k, (unsigned)(range.start >> CL_PAGE_SHIFT), end_page(range));
+}
+
 /* fuse_reverse_inval_inode(): it throws the result away */
 static int invalidate(void *upper, struct cl_range range)
 {
 	struct sim_kernel *k = upper;
 
 	k->attr_version = ++k->attr_clock;
-	(void)sim_invalidate(k, range.start >> CL_PAGE_SHIFT,
-			     range.end == CL_RANGE_EOF
-				     ? FLAT_PAGES
-				     : (range.end + CL_PAGE_SIZE - 1) >> CL_PAGE_SHIFT);
+	(void)sim_invalidate(k, range.start >> CL_PAGE_SHIFT, end_page(range));
 	return 0;
 }
 
@@ -164,6 +176,7 @@ static int find_cached(void *upper, struct cl_range range, uint64_t *ret_offset)
 }
 
 const struct cl_upper_ops sim_upper_ops = {
+	.flush = flush,
 	.invalidate = invalidate,
 	.forget_attributes = forget_attributes,
 	.adopt_size = adopt_size,

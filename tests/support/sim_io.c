@@ -229,24 +229,45 @@ void sim_launder(struct sim_kernel *k, struct sim_folio *folio)
 	send_write(k, folio, &write);
 }
 
+/** Write a folio if it is still dirty. */
+static void write_folio(struct sim_kernel *k, struct sim_folio *folio)
+{
+	struct page_write write;
+	bool dirty;
+
+	sim_lock(folio);
+	sim_wait_writeback(k, folio);
+	dirty = folio->attached && folio->dirty;
+	if (dirty)
+		start_write(k, folio, &write);
+	sim_unlock(folio);
+	if (dirty)
+		send_write(k, folio, &write);
+}
+
 /* fuse_writepages(), filemap_fdatawait_range() */
 void sim_msync(struct sim_kernel *k, unsigned page, unsigned end)
 {
 	for (; page < end; page++) {
 		struct sim_folio *folio = sim_find(k, page);
-		struct page_write write;
-		bool dirty;
 
 		if (!folio)
 			continue;
-		sim_lock(folio);
-		sim_wait_writeback(k, folio);
-		dirty = folio->attached && folio->dirty;
-		if (dirty)
-			start_write(k, folio, &write);
-		sim_unlock(folio);
-		if (dirty)
-			send_write(k, folio, &write);
+		write_folio(k, folio);
+		sim_put(folio);
+	}
+}
+
+/* writeback_iter(): only folios with the dirty tag are locked */
+void sim_flush(struct sim_kernel *k, unsigned page, unsigned end)
+{
+	for (; page < end; page++) {
+		struct sim_folio *folio = sim_find(k, page);
+
+		if (!folio)
+			continue;
+		if (folio->dirty)
+			write_folio(k, folio);
 		sim_put(folio);
 	}
 }

@@ -87,7 +87,7 @@ struct sim_kernel {
 		bool suspect;	      /* somebody else has changed it */
 		bool revalidating;
 		/* How often. */
-		unsigned rescued, parked, shorts, cut;
+		unsigned rescued, parked, shorts, cut, flushed;
 	} daemon;
 
 	/* The test's. */
@@ -122,6 +122,8 @@ void sim_write(struct sim_kernel *k, unsigned page, unsigned cell, unsigned n,
 	       uint8_t value);
 /** msync(2), or the flusher: write what is dirty and wait for it. */
 void sim_msync(struct sim_kernel *k, unsigned page, unsigned end);
+/** sync_file_range(2): write what is dirty, without a look at anything else. */
+void sim_flush(struct sim_kernel *k, unsigned page, unsigned end);
 /** The dropping of what is cached that comes with a direct write. */
 void sim_drop(struct sim_kernel *k, unsigned page, unsigned end);
 /** Memory is short: every folio that can go at once goes. */

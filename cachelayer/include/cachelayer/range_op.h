@@ -71,7 +71,7 @@ struct cl_range_op {
 /** What an operation did; for statistics. */
 struct cl_range_op_report {
 	uint64_t notifications; /* calls of invalidate() */
-	uint64_t pages_struck;	/* from the resident set, in steps 1 and 3 */
+	uint64_t flushes;	/* calls of flush() */
 	uint64_t rescued;	/* fills answered from the state before */
 	uint32_t rounds;	/* sweeps of the chase over the range */
 	uint32_t pages_moved;	/* cached pages that got a new index */
