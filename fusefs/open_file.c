@@ -125,10 +125,12 @@ static int use_store(struct inode *inode, int access)
 {
 	const int status = open_store(inode, access);
 
-	if (status == 0)
+	if (status == 0) {
 		inode->store_users++;
-	else if (inode->store_users == 0)
+		set_noatime(inode);
+	} else if (inode->store_users == 0) {
 		close_store(inode);
+	}
 	return status;
 }
 
@@ -150,10 +152,12 @@ void store_put(struct inode *inode)
 	assert(inode->store_users > 0);
 	if (inode->store_users == 1 && inode->mapping)
 		dirty = cl_mapping_dirty_pages(inode->mapping);
-	if (dirty > 0)
+	if (dirty > 0) {
 		dirty_hold_add(inode); /* is now the only user */
-	else if (--inode->store_users == 0)
+		set_noatime(inode);
+	} else if (--inode->store_users == 0) {
 		close_store(inode);
+	}
 	pthread_mutex_unlock(&inode->open_lock);
 
 	if (dirty > 0)
@@ -271,6 +275,8 @@ static int register_open(struct inode *inode, int flags)
 	int status;
 
 	pthread_mutex_lock(&inode->open_lock);
+	/* First, so that the store is opened the way it is going to be read. */
+	inode->atime_readers += moves_atime(flags);
 	status = ensure_mapping(inode);
 	if (status == 0)
 		status = use_store(inode, access);
@@ -278,8 +284,9 @@ static int register_open(struct inode *inode, int flags)
 		inode->opens++;
 		if (access & STORE_WRITE)
 			inode->writers++;
-		inode->atime_readers += moves_atime(flags);
 		inode->executing += (flags & KERNEL_FMODE_EXEC) != 0;
+	} else {
+		inode->atime_readers -= moves_atime(flags);
 		set_noatime(inode);
 	}
 	pthread_mutex_unlock(&inode->open_lock);
@@ -325,7 +332,9 @@ void open_file_put(struct open_file *file)
 		inode->writers--;
 	inode->atime_readers -= moves_atime(file->flags);
 	inode->executing -= (file->flags & KERNEL_FMODE_EXEC) != 0;
-	set_noatime(inode);
+	/* Who goes last closes it. */
+	if (inode->store_users > 1)
+		set_noatime(inode);
 	pthread_mutex_unlock(&inode->open_lock);
 	pthread_mutex_destroy(&file->lock);
 	free(file);
