@@ -69,9 +69,18 @@ static void finish_flush(struct sync_request *request)
 	free(request);
 }
 
+/*
+ * Written through, close(2) has nothing to wait for: mapped pages have been written
+ * back before the kernel asks (fuse_flush()), and whoever wrote them has had the error.
+ * ENOSYS has the kernel do the same from now on, without asking.
+ */
 void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	(void)ino;
+	if (!daemon_of(req)->options.writeback) {
+		reply_status(req, -ENOSYS);
+		return;
+	}
 	if (start(req, open_file_of(fi), false, finish_flush) < 0)
 		reply_status(req, -ENOMEM);
 }
