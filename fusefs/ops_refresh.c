@@ -47,7 +47,10 @@ static void revalidate_if_changed(struct refresh *refresh)
 	struct inode *inode = refresh->parked.inode;
 
 	refresh->waiter.done = revalidated;
-	refresh->waiter.needs_adoption = false; /* the answer itself brings it */
+	/* The round notifies, and the kernel does not take attributes from an answer to
+	 * what it had asked before that (attr_version), but shows them to the caller.
+	 * After a LOOKUP it asks again by itself. */
+	refresh->waiter.needs_adoption = refresh->answer == attr_reply;
 	/* Out of memory: the answer is right, and the next one who asks tries again. */
 	if (!data_changed_behind(inode) ||
 	    revalidate_start(inode, &refresh->waiter) < 0)

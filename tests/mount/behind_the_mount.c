@@ -173,6 +173,20 @@ START_TEST(a_cut_seen_by_stat_ends_in_sigbus)
 }
 END_TEST
 
+START_TEST(a_cut_seen_by_fstat_ends_in_sigbus)
+{
+	char *memory, *copied;
+	const int fd = cached_file(4 * PAGE, &memory);
+
+	copied = map_private(fd, 4 * PAGE);
+	copied[PAGE] = copied[2 * PAGE] = 'P';
+	ok(truncate(behind("f"), PAGE + 100));
+	sleep_ms(NOTICED_MS);
+	ck_assert_int_eq(fstat_of(fd).st_size, PAGE + 100);
+	cut_faults(memory, copied);
+}
+END_TEST
+
 START_TEST(a_cut_file_that_grew_again_shows_what_is_there_now)
 {
 	char *memory;
@@ -305,6 +319,7 @@ void describe(void)
 	everyone(an_append_after_growth_behind_the_mount_goes_to_the_new_end);
 	everyone(a_cut_seen_by_open_ends_in_sigbus);
 	everyone(a_cut_seen_by_stat_ends_in_sigbus);
+	everyone(a_cut_seen_by_fstat_ends_in_sigbus);
 	everyone(a_cut_file_that_grew_again_shows_what_is_there_now);
 	everyone(a_replaced_file_is_another_file);
 	everyone(names_come_and_go_after_a_second);
