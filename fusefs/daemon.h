@@ -18,6 +18,7 @@ struct fd_pressure;
 struct inode_table;
 struct serving;
 struct store_probe;
+struct watch;
 struct worker_pool;
 
 struct options {
@@ -33,12 +34,13 @@ struct options {
 	bool read_only;
 	bool noatime;
 	bool nodiratime;
-	bool nonempty;	  /* mount over a directory that is not empty */
-	bool allow_other; /* allow_other or allow_root */
+	bool nonempty;	     /* mount over a directory that is not empty */
+	bool allow_other;    /* allow_other or allow_root */
 	unsigned watchdog_s; /* what a range operation may take before it is reported */
 	unsigned page_lock_unfairness; /* see struct cl_cache_config */
 	double attr_timeout_s;
 	double entry_timeout_s;
+	double watch_s;	    /* 0: without --watch */
 	int log_level;	    /* LOG_ERR … LOG_DEBUG of <syslog.h> */
 	char *fuse_options; /* what libfuse is to look at, as after -o; or NULL */
 	bool remount;	    /* not a mount, but new flags for one */
@@ -72,6 +74,7 @@ struct daemon {
 	/* System calls on our own mount, for which those wait a bounded time. */
 	struct worker_pool *own_calls;
 	struct store_probe *store_probe; /* what SOURCE's file systems can do */
+	struct watch *watch;		 /* NULL without --watch */
 	struct range_stats range_stats;
 };
 

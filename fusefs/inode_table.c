@@ -29,6 +29,7 @@
 #include "nodeid_table.h"
 #include "open_file.h"
 #include "store_stat.h"
+#include "watch.h"
 
 #define FIRST_BUCKETS 1024
 
@@ -46,9 +47,9 @@ static struct inode *find_key(struct inode_table *table, const struct inode_key 
 {
 	struct inode *inode;
 
-	cds_hlist_for_each_entry_2(inode, bucket_of(table, key),
-				   node) if (memcmp(&inode->key, key, sizeof(*key)) ==
-					     0) return inode;
+	cds_hlist_for_each_entry_2(inode, bucket_of(table, key), node)
+		if (memcmp(&inode->key, key, sizeof(*key)) == 0)
+			return inode;
 	return NULL;
 }
 
@@ -80,6 +81,7 @@ static void grow_buckets(struct inode_table *table)
 /* Out of sight of everybody. */
 static void inode_free(struct inode *inode)
 {
+	watch_drop(inode);
 	inode_data_free(inode);
 	close(inode->fd);
 	free(inode->name);

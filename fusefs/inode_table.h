@@ -57,6 +57,18 @@ struct inode {
 					  writeback */
 	struct range_stats range_stats;
 
+	/* watch.c, with --watch. */
+	_Atomic int watched; /* the watch descriptor; 0: none, -1: cannot be watched.
+				Changed under the watch's lock */
+	struct cds_hlist_node watch_node; /* guarded by it */
+	/* Of the job that tells the kernel. */
+	uint64_t watch_read;  /* told of what was read then */
+	unsigned watch_tries; /* above 0: in its list */
+	struct cds_list_head watch_retry;
+
+	/* Directories, guarded by sample_lock: what the kernel's listing is of. */
+	struct content_sample listing;
+
 	/* Guarded by the inode table's lock. */
 	struct cds_hlist_node node; /* in the table's hash, by key */
 	fuse_ino_t parent; /* the last name it was looked up by; or 0 and NULL */
@@ -74,9 +86,10 @@ struct inode {
 	_Atomic int store_fd;	    /* for reading; -1 if closed or not permitted */
 	_Atomic int store_write_fd; /* for writing; store_fd if that is read-write */
 	pthread_mutex_t open_lock;
+	/* Changed under open_lock. */
+	_Atomic unsigned writers; /* descriptors of the mount that are writable */
 	/* Guarded by open_lock. */
 	unsigned opens;		/* descriptors of the mount that are open */
-	unsigned writers;	/* of those, the writable ones */
 	unsigned atime_readers; /* of those, the ones whose reading moves the access
 				   time */
 	unsigned store_users;	/* open files, and whoever called store_get() */
@@ -168,6 +181,19 @@ size_t inode_table_idle(struct inode_table *table, bool directories,
  */
 bool inode_table_take_name(struct inode_table *table, fuse_ino_t nodeid,
 			   fuse_ino_t *ret_parent, char **ret_name);
+
+/** The inode with a nodeid, if it has not been forgotten, with a reference; or NULL. */
+struct inode *inode_table_find_nodeid(struct inode_table *table, fuse_ino_t nodeid);
+
+/** Whether an inode is known by this name; and that name, to be freed.
+ *  @return of inode_table_name_of(): whether it has one; false also out of memory */
+bool inode_table_is_named(struct inode *inode, fuse_ino_t parent, const char *name);
+bool inode_table_name_of(const struct inode *inode, fuse_ino_t *ret_parent,
+			 char **ret_name);
+
+/** The nodeids of all inodes, to be freed. @return 0; -ENOMEM */
+int inode_table_all(struct inode_table *table, fuse_ino_t **ret_nodeids,
+		    size_t *ret_count);
 
 /** What inode->last_used counts. */
 uint64_t inode_clock_ns(void);

@@ -25,6 +25,7 @@
 #include "session.h"
 #include "shutdown.h"
 #include "startup.h"
+#include "watch.h"
 #include "worker_pool.h"
 
 #define EXIT_USAGE	     2
@@ -98,6 +99,8 @@ static int set_up(struct daemon *daemon)
 		status = start_pools(daemon);
 	if (status == 0)
 		status = make_inode_table(daemon);
+	if (status == 0)
+		status = watch_create(daemon, &daemon->watch);
 	return status;
 }
 
@@ -130,11 +133,13 @@ static void drain_pools(struct daemon *daemon)
 
 static void tear_down(struct daemon *daemon)
 {
+	watch_stop(daemon->watch);
 	drain_pools(daemon);
 	worker_pool_free(daemon->notifications);
 	worker_pool_free(daemon->own_calls);
 	worker_pool_free(daemon->continuations);
 	inode_table_free(daemon->inodes);
+	watch_free(daemon->watch);
 	cl_cache_free(daemon->cache);
 	recovery_fini(daemon);
 	session_free(daemon);

@@ -26,7 +26,12 @@ static int notify(struct inode *inode, off_t offset, off_t len)
 	else if (status == FAULT_HOLDS)
 		status = -ENOTCONN; /* the kernel lets go when the connection ends */
 
-	/* The kernel has forgotten the inode, and its pages with it. */
+	return status;
+}
+
+/* The kernel has forgotten the inode, and its pages with it. */
+static int or_unknown(int status)
+{
 	return status == -ENOENT ? 0 : status;
 }
 
@@ -36,13 +41,19 @@ int notifier_invalidate(struct inode *inode, struct cl_range range)
 	if (range.start >= range.end)
 		return 0;
 	/* Length 0 stands for "to the end". */
-	return notify(inode, (off_t)range.start,
-		      range.end > INT64_MAX ? 0 : (off_t)(range.end - range.start));
+	return or_unknown(
+		notify(inode, (off_t)range.start,
+		       range.end > INT64_MAX ? 0 : (off_t)(range.end - range.start)));
 }
 
 int notifier_forget_attributes(struct inode *inode)
 {
-	return notify(inode, -1, 0);
+	return or_unknown(notify(inode, -1, 0));
+}
+
+int notifier_tell_changed(struct inode *inode)
+{
+	return notify(inode, S_ISDIR(inode->type) ? 0 : -1, 0);
 }
 
 void notifier_tell_mode(struct inode *inode, mode_t before)

@@ -9,8 +9,8 @@
 #include "inode_table.h"
 
 /** Make the kernel write dirty pages of a range and drop the range's pages. It may wait
- *  for the kernel's folio locks, and those for answers of ours: so it runs on threads of
- *  daemon->notifications only, which no request waits for; asserted.
+ *  for the kernel's folio locks, and those for answers of ours: so it runs on threads
+ * of daemon->notifications only, which no request waits for; asserted.
  *  @param range  bytes, at page bounds or CL_RANGE_EOF
  *  @return 0, also if the kernel does not know the inode; or a negative errno */
 int notifier_invalidate(struct inode *inode, struct cl_range range);
@@ -20,10 +20,15 @@ int notifier_invalidate(struct inode *inode, struct cl_range range);
  *  yet to answer a request for this inode. */
 int notifier_forget_attributes(struct inode *inode);
 
+/** Likewise, and of a directory the listing, too, because it has changed behind the
+ *  mount. A listing is no folio that a request of ours is needed for: any thread.
+ *  @return 0; -ENOENT if the kernel does not know the inode, or not yet; … */
+int notifier_tell_changed(struct inode *inode);
+
 /**
  * Before a request is answered that may have cleared set-id bits in the store: the
- * answer has no room for the mode, and the kernel keeps a set-group-id bit without group
- * execution by itself (fuse_setattr()), while file systems drop it for strangers.
+ * answer has no room for the mode, and the kernel keeps a set-group-id bit without
+ * group execution by itself (fuse_setattr()), while file systems drop it for strangers.
  * @param before  the mode before the change
  */
 void notifier_tell_mode(struct inode *inode, mode_t before);

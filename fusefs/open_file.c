@@ -22,6 +22,8 @@
 #include "fd_pressure.h"
 #include "inode_store.h"
 #include "log.h"
+#include "notifier.h"
+#include "watch.h"
 
 /* ----------------------------------------------------------- store descriptors */
 
@@ -306,6 +308,9 @@ int open_file_get(struct inode *inode, int flags, struct fuse_file_info *fi)
 		free(file);
 		return status;
 	}
+	/* From now on its attributes are asked for again and again. */
+	if (file->access & STORE_WRITE && watch_drop(inode))
+		notifier_forget_attributes(inode);
 	inode_get(inode);
 	file->inode = inode;
 	file->flags = flags;

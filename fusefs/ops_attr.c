@@ -20,6 +20,7 @@
 #include "reply.h"
 #include "size_adoption.h"
 #include "store_stat.h"
+#include "watch.h"
 
 #define TIMES_TO_SET                                                                   \
 	(FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_ATIME_NOW |         \
@@ -27,6 +28,8 @@
 
 void attr_reply(fuse_req_t req, struct inode *inode)
 {
+	/* Before it is looked at. */
+	const struct trust trust = {.attributes = watch_inode(inode)};
 	struct stat attr;
 	const int status = inode_stat(inode, &attr);
 
@@ -36,7 +39,7 @@ void attr_reply(fuse_req_t req, struct inode *inode)
 	}
 	/* Before the answer: after it the kernel may forget the inode. */
 	adoption_answered(inode, &attr);
-	fuse_reply_attr(req, &attr, inode->daemon->options.attr_timeout_s);
+	fuse_reply_attr(req, &attr, watch_attr_timeout(inode->daemon, trust));
 }
 
 void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)

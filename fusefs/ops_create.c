@@ -43,6 +43,7 @@ static void create_and_reply(fuse_req_t req, fuse_ino_t parent, const char *name
 			     const struct creation *creation)
 {
 	struct inode *dir = inode_of(daemon_of(req), parent), *inode;
+	struct trust trust;
 	struct stat attr;
 	int status;
 
@@ -57,11 +58,11 @@ static void create_and_reply(fuse_req_t req, fuse_ino_t parent, const char *name
 		credentials_leave(req);
 	}
 	if (status == 0)
-		status = child_get(dir, name, &inode, &attr);
+		status = child_get(dir, name, &inode, &attr, &trust);
 	if (status < 0)
 		reply_status(req, status);
 	else
-		entry_reply_attr(req, inode, &attr);
+		entry_reply_attr(req, inode, &attr, trust);
 }
 
 void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
@@ -123,7 +124,7 @@ static void open_and_reply(fuse_req_t req, struct inode *inode, const struct sta
 		reply_status(req, status);
 		return;
 	}
-	entry_fill(inode, attr, &entry);
+	entry_fill(inode, attr, (struct trust){0}, &entry);
 	adoption_answered(inode, attr);
 	if (fuse_reply_create(req, &entry, fi) < 0) {
 		open_file_put(open_file_of(fi));

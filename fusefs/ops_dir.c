@@ -23,6 +23,7 @@
 
 #include "fd_pressure.h"
 #include "inode_table.h"
+#include "listing.h"
 #include "ops_data.h"
 #include "ops_namespace.h"
 #include "reply.h"
@@ -70,7 +71,7 @@ static int open_store_dir(struct inode *inode)
 
 static void close_dir(struct open_dir *dir)
 {
-	atomic_fetch_sub(&dir->inode->open_dirs, 1);
+	listing_closed(dir->inode);
 	close(dir->fd);
 	pthread_mutex_destroy(&dir->lock);
 	free(dir);
@@ -96,7 +97,7 @@ void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	pthread_mutex_init(&dir->lock, NULL);
 	dir->offset = 0;
 	dir->next = dir->end = 0;
-	atomic_fetch_add(&dir->inode->open_dirs, 1);
+	listing_opened(dir->inode, fi);
 	fi->fh = (uintptr_t)dir;
 	if (fuse_reply_open(req, fi) < 0)
 		close_dir(dir);
@@ -236,13 +237,13 @@ static bool is_dot(const char *name)
 
 /* Look an entry up, unless it is better left to a LOOKUP of its own. */
 static struct inode *look_up(struct open_dir *dir, const struct dirent64 *entry,
-			     struct stat *ret_attr)
+			     struct stat *ret_attr, struct trust *ret_trust)
 {
 	struct inode *inode;
 
 	if (is_dot(entry->d_name) || fd_pressure_is_high(dir->inode->daemon))
 		return NULL;
-	if (child_get(dir->inode, entry->d_name, &inode, ret_attr) < 0)
+	if (child_get(dir->inode, entry->d_name, &inode, ret_attr, ret_trust) < 0)
 		return NULL;
 	if (data_changed_behind(inode)) {
 		inode_put(inode, 1);
@@ -260,14 +261,15 @@ static bool add_plus(struct listing *list, struct open_dir *dir,
 	const size_t need =
 		fuse_add_direntry_plus(list->req, NULL, 0, entry->d_name, NULL, 0);
 	struct fuse_entry_param param;
+	struct trust trust;
 	struct inode *inode;
 	struct stat attr;
 
 	if (need > room)
 		return false;
-	inode = look_up(dir, entry, &attr);
+	inode = look_up(dir, entry, &attr, &trust);
 	if (inode) {
-		entry_fill(inode, &attr, &param);
+		entry_fill(inode, &attr, trust, &param);
 		list->looked_up[list->looked_up_count++] = inode;
 	} else {
 		memset(&param, 0, sizeof(param));

@@ -47,14 +47,32 @@ int name_check_new(const struct inode *dir, const char *name)
 	return status == -ENOENT ? -EPERM : status;
 }
 
-int child_get(struct inode *dir, const char *name, struct inode **ret_inode,
-	      struct stat *ret_attr)
+/* What is looked at again is watched from now on: before it is looked at. */
+static int stat_known(struct inode *dir, bool dir_was_watched, struct inode *inode,
+		      struct stat *ret_attr, struct trust *ret_trust)
 {
+	int status;
+
+	if (!dir_was_watched)
+		watch_inode(dir);
+	ret_trust->attributes = watch_inode(inode);
+	status = inode_stat(inode, ret_attr);
+	/* Of a file's names we know one, for when events are lost. */
+	ret_trust->name = dir_was_watched && status == 0 &&
+			  (S_ISDIR(inode->type) || ret_attr->st_nlink == 1);
+	return status;
+}
+
+int child_get(struct inode *dir, const char *name, struct inode **ret_inode,
+	      struct stat *ret_attr, struct trust *ret_trust)
+{
+	const bool dir_was_watched = watch_has(dir);
 	struct daemon *daemon = dir->daemon;
 	struct inode_key key;
 	struct inode *inode;
 	int status, fd;
 
+	*ret_trust = (struct trust){0};
 	status = store_key(dir->fd, name, &key);
 	if (status < 0)
 		return status;
@@ -64,7 +82,7 @@ int child_get(struct inode *dir, const char *name, struct inode **ret_inode,
 		return -ELOOP;
 	inode = inode_table_find_key(daemon, &key, dir->nodeid, name);
 	if (inode) {
-		status = inode_stat(inode, ret_attr);
+		status = stat_known(dir, dir_was_watched, inode, ret_attr, ret_trust);
 		if (status < 0)
 			inode_put(inode, 1);
 		else
@@ -80,24 +98,23 @@ int child_get(struct inode *dir, const char *name, struct inode **ret_inode,
 
 /* --------------------------------------------------------------------- answers */
 
-void entry_fill(const struct inode *inode, const struct stat *attr,
+void entry_fill(const struct inode *inode, const struct stat *attr, struct trust trust,
 		struct fuse_entry_param *ret_entry)
 {
-	const struct options *options = &inode->daemon->options;
-
 	memset(ret_entry, 0, sizeof(*ret_entry));
 	ret_entry->ino = inode->nodeid;
 	ret_entry->generation = inode->generation;
 	ret_entry->attr = *attr;
-	ret_entry->attr_timeout = options->attr_timeout_s;
-	ret_entry->entry_timeout = options->entry_timeout_s;
+	ret_entry->attr_timeout = watch_attr_timeout(inode->daemon, trust);
+	ret_entry->entry_timeout = watch_entry_timeout(inode->daemon, trust);
 }
 
-void entry_reply_attr(fuse_req_t req, struct inode *inode, const struct stat *attr)
+void entry_reply_attr(fuse_req_t req, struct inode *inode, const struct stat *attr,
+		      struct trust trust)
 {
 	struct fuse_entry_param entry;
 
-	entry_fill(inode, attr, &entry);
+	entry_fill(inode, attr, trust, &entry);
 	/* Before the answer: with it our reference is the kernel's. */
 	adoption_answered(inode, attr);
 	if (fuse_reply_entry(req, &entry) < 0)
@@ -114,7 +131,7 @@ void entry_reply(fuse_req_t req, struct inode *inode)
 		reply_status(req, status);
 		return;
 	}
-	entry_reply_attr(req, inode, &attr);
+	entry_reply_attr(req, inode, &attr, (struct trust){0});
 }
 
 /* ------------------------------------------------------------ LOOKUP for handles */
@@ -196,6 +213,7 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct daemon *daemon = daemon_of(req);
 	struct inode *dir, *inode;
+	struct trust trust;
 	struct stat attr;
 	int status;
 
@@ -210,13 +228,13 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	dir = inode_of(daemon, parent);
 	status = name_check(dir, name);
 	if (status == 0)
-		status = child_get(dir, name, &inode, &attr);
+		status = child_get(dir, name, &inode, &attr, &trust);
 	if (status < 0)
 		reply_status(req, status);
 	else if (data_changed_behind(inode))
 		lookup_answer_after_revalidate(req, inode);
 	else
-		entry_reply_attr(req, inode, &attr);
+		entry_reply_attr(req, inode, &attr, trust);
 }
 
 void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t nlookup)

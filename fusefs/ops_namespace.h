@@ -8,7 +8,7 @@
  * makes, ops_rename.c moves and removes.
  */
 
-#include "inode_table.h"
+#include "watch.h"
 
 /** The directory in the root of the source that is ours: the mount does not show it. */
 #define STORE_DIR_NAME ".foldfs"
@@ -42,10 +42,11 @@ void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 void entry_reply(fuse_req_t req, struct inode *inode);
 
 /** Likewise with attributes that have just been fetched. */
-void entry_reply_attr(fuse_req_t req, struct inode *inode, const struct stat *attr);
+void entry_reply_attr(fuse_req_t req, struct inode *inode, const struct stat *attr,
+		      struct trust trust);
 
 /** What the kernel is told of an inode. */
-void entry_fill(const struct inode *inode, const struct stat *attr,
+void entry_fill(const struct inode *inode, const struct stat *attr, struct trust trust,
 		struct fuse_entry_param *ret_entry);
 
 /** Whether a name is not shown: STORE_DIR_NAME in the root. */
@@ -62,10 +63,11 @@ int name_check_new(const struct inode *dir, const char *name);
 
 /**
  * The inode behind a name that has passed name_check(), with a reference.
- * @param ret_attr  its attributes
+ * @param ret_attr   its attributes
+ * @param ret_trust  for how long the kernel may keep both
  * @return 0 or a negative errno: -ENOENT, -ENFILE, -ELOOP if it is our own mount, …
  */
 int child_get(struct inode *dir, const char *name, struct inode **ret_inode,
-	      struct stat *ret_attr);
+	      struct stat *ret_attr, struct trust *ret_trust);
 
 #endif

@@ -24,6 +24,7 @@
 #define DEFAULT_CACHE_BYTES	((size_t)256 << 20)
 #define DEFAULT_WRITEBACK_AGE_S 5
 #define WRITEBACK_AGE_S_MAX	3600
+#define DEFAULT_WATCH_S		300
 #define WATCHDOG_S_MAX		3600
 #define THREADS_MAX		256
 #define UNFAIRNESS_MAX		1000000
@@ -193,6 +194,20 @@ static int set_entry_timeout(struct options *options, const char *value)
 	return 0;
 }
 
+static int set_watch(struct options *options, const char *value)
+{
+	options->watch_s = DEFAULT_WATCH_S;
+	if (value &&
+	    (parse_seconds(value, &options->watch_s) < 0 || options->watch_s == 0)) {
+		complain(
+			"--watch", value,
+			"for how long the kernel may keep what is watched; give seconds, "
+			"such as 300");
+		return -EINVAL;
+	}
+	return 0;
+}
+
 static int set_nonempty(struct options *options, const char *value)
 {
 	(void)value;
@@ -227,6 +242,7 @@ static const struct option_spec specs[] = {
 	{"page-lock-unfairness", required_argument, set_page_lock_unfairness},
 	{"attr-timeout", required_argument, set_attr_timeout},
 	{"entry-timeout", required_argument, set_entry_timeout},
+	{"watch", optional_argument, set_watch},
 	{"nonempty", no_argument, set_nonempty},
 	{"debug", no_argument, set_debug},
 };

@@ -10,6 +10,7 @@
 #include "config.h"
 #include "control_value.h"
 #include "range_stats.h"
+#include "watch.h"
 
 #define RUNNING_MAX 64
 
@@ -163,6 +164,18 @@ static struct json_object *running(struct daemon *daemon)
 	return array;
 }
 
+static struct json_object *watch(const struct watch_stats *stats)
+{
+	struct json_object *object = json_object_new_object();
+
+	put_number(object, "watches", stats->watches);
+	put_number(object, "refused", stats->refused);
+	put_number(object, "events", stats->events);
+	put_number(object, "notifications", stats->notifications);
+	put_number(object, "overflows", stats->overflows);
+	return object;
+}
+
 static char *to_text(struct json_object *object)
 {
 	char *text = NULL;
@@ -187,6 +200,8 @@ char *stats_of_mount(struct daemon *daemon)
 	json_object_object_add(object, "range_operations",
 			       range_operations(&daemon->range_stats));
 	json_object_object_add(object, "running", running(daemon));
+	if (daemon->watch)
+		json_object_object_add(object, "watch", watch(watch_stats(daemon)));
 	return to_text(object);
 }
 
