@@ -27,6 +27,9 @@
 /* From so many bytes on, a write through drops the pages that it covers. */
 #define LONG_WRITE ((size_t)128 << 10)
 
+/* A write of so many pages needs no memory. */
+#define FEW_PAGES 17
+
 struct writer {
 	struct cl_mapping *mapping;
 	const unsigned char *buf;
@@ -35,6 +38,7 @@ struct writer {
 	uint64_t first; /* page index */
 	size_t npages;	/* locked and pinned so far */
 	struct cl_page **pages;
+	struct cl_page *few[FEW_PAGES];
 };
 
 /** The part of the range that lies in page i: where in the page, and how long. */
@@ -270,12 +274,32 @@ static bool try_write_back(struct writer *w)
 	return true;
 }
 
+/** @return 0 or -ENOMEM */
+static int make_room(struct writer *w)
+{
+	const uint64_t npages = page_index_up(w->offset + w->len) - w->first;
+
+	w->pages = npages <= FEW_PAGES ? w->few : malloc(npages * sizeof(*w->pages));
+	return w->pages ? 0 : -ENOMEM;
+}
+
+static ssize_t write_locked(struct writer *w)
+{
+	ssize_t ret = lock_range(w);
+
+	if (ret < 0)
+		return ret;
+	CL_POINT(write_locked);
+	ret = try_write_back(w) ? (ssize_t)w->len : write_through(w);
+	unlock_range(w);
+	return ret;
+}
+
 ssize_t cl_write(struct cl_mapping *mapping, const void *buf, size_t len,
 		 uint64_t offset)
 {
 	struct cl_cache *cache = mapping->cache;
-	struct writer w = {
-		.mapping = mapping, .buf = buf, .len = len, .offset = offset};
+	struct writer w;
 	ssize_t ret;
 
 	if (len == 0 || len > cache->config.max_request_bytes)
@@ -284,17 +308,18 @@ ssize_t cl_write(struct cl_mapping *mapping, const void *buf, size_t len,
 		return -EFBIG;
 	gate_assert(mapping, GATE_BIT(CL_GATE_WRITE) | GATE_BIT(CL_GATE_EXCLUSIVE),
 		    ((struct cl_range){offset, offset + len}));
+	/* Not as a whole: few[] is for those who need it. */
+	w.mapping = mapping;
+	w.buf = buf;
+	w.len = len;
+	w.offset = offset;
 	w.first = page_index_of(offset);
-	w.pages = malloc(cache->max_request_pages * sizeof(struct cl_page *));
-	if (!w.pages)
-		return -ENOMEM;
-	ret = lock_range(&w);
+	w.npages = 0;
+	ret = make_room(&w);
 	if (ret < 0)
-		goto out;
-	CL_POINT(write_locked);
-	ret = try_write_back(&w) ? (ssize_t)len : write_through(&w);
-	unlock_range(&w);
-out:
-	free(w.pages);
+		return ret;
+	ret = write_locked(&w);
+	if (w.pages != w.few)
+		free(w.pages);
 	return ret;
 }
