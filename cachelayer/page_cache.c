@@ -99,28 +99,52 @@ int page_cache_get(struct cl_mapping *mapping, uint64_t index,
 	}
 }
 
+/** Lock a page that was pinned when it was found. @return whether it is still that one
+ */
+static bool lock_found(struct cl_mapping *mapping, struct cl_page *page, uint64_t index)
+{
+	CL_POINT(page_found);
+	page_lock(page, cache_waits(mapping->cache, RANGE_PAGE));
+	if (page_cache_is(page, mapping, index))
+		return true;
+	/* Reclaim was faster. */
+	page_unlock(page);
+	arena_unpin(&mapping->cache->arena, page);
+	return false;
+}
+
 struct cl_page *page_cache_lock_next(struct cl_mapping *mapping, uint64_t *index,
 				     uint64_t end)
 {
-	for (;;) {
-		cl_mutex_lock(&mapping->table.lock);
-		struct cl_page *page = page_table_next(&mapping->table, index);
+	struct cl_page *page;
 
+	do {
+		cl_mutex_lock(&mapping->table.lock);
+		page = page_table_next(&mapping->table, index);
 		if (page && *index < end)
 			page_pin(page); /* in the table, so it has a pin already */
 		else
 			page = NULL;
 		cl_mutex_unlock(&mapping->table.lock);
-		if (!page)
-			return NULL;
-		CL_POINT(page_found);
-		page_lock(page, cache_waits(mapping->cache, RANGE_PAGE));
-		if (page_cache_is(page, mapping, *index))
-			return page;
-		/* Reclaim was faster. */
-		page_unlock(page);
-		arena_unpin(&mapping->cache->arena, page);
-	}
+	} while (page && !lock_found(mapping, page, *index));
+	return page;
+}
+
+struct cl_page *page_cache_lock_prev(struct cl_mapping *mapping, uint64_t start,
+				     uint64_t *index)
+{
+	struct cl_page *page;
+
+	do {
+		cl_mutex_lock(&mapping->table.lock);
+		page = page_table_prev(&mapping->table, index);
+		if (page && *index >= start)
+			page_pin(page);
+		else
+			page = NULL;
+		cl_mutex_unlock(&mapping->table.lock);
+	} while (page && !lock_found(mapping, page, *index));
+	return page;
 }
 
 static void set_tag(struct cl_page *page, enum page_tag tag)

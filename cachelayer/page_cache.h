@@ -32,6 +32,9 @@ struct cl_page *page_cache_alloc(struct cl_mapping *mapping, uint64_t index);
  * Waits for page locks: the caller holds none. */
 struct cl_page *page_cache_lock_next(struct cl_mapping *mapping, uint64_t *index,
 				     uint64_t end);
+/** The same, downwards: the last page in [start, *index]. */
+struct cl_page *page_cache_lock_prev(struct cl_mapping *mapping, uint64_t start,
+				     uint64_t *index);
 
 /**
  * Whether the page is still what the caller looked up: I3. Page lock held.

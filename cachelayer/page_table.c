@@ -236,12 +236,13 @@ void page_table_replace(struct page_table *table, uint64_t index, struct cl_page
 void page_table_erase(struct page_table *table, uint64_t index)
 {
 	cl_mutex_assert_held(&table->lock);
-	for (int tag = 0; tag < PAGE_TAGS; tag++)
-		page_table_untag(table, index, (enum page_tag)tag);
-
 	struct pt_node *leaf = find_leaf(table, index);
+	const unsigned offset = offset_in(leaf, index);
 
-	slot_store(leaf, offset_in(leaf, index), NULL);
+	for (int tag = 0; tag < PAGE_TAGS; tag++)
+		if (leaf->tags[tag] & UINT64_C(1) << offset)
+			page_table_untag(table, index, (enum page_tag)tag);
+	slot_store(leaf, offset, NULL);
 	leaf->count--;
 	prune(table, leaf);
 }
@@ -285,18 +286,18 @@ bool page_table_untag(struct page_table *table, uint64_t index, enum page_tag ta
 
 /* ------------------------------------------------------------------------ walks */
 
-/** The slots in use, as a bit set, from `offset` on. */
-static uint64_t used_slots(struct pt_node *node, unsigned offset, int tag)
+/** The first slot in use from `offset` on, tagged if there is a tag; or PT_NODE_SLOTS.
+ */
+static unsigned first_used(struct pt_node *node, unsigned offset, int tag)
 {
-	const uint64_t from_offset = ~UINT64_C(0) << offset;
-	uint64_t used = 0;
+	if (tag >= 0) {
+		const uint64_t tagged = node->tags[tag] & ~UINT64_C(0) << offset;
 
-	if (tag >= 0)
-		return node->tags[tag] & from_offset;
-	for (unsigned i = offset; i < PT_NODE_SLOTS; i++)
-		if (slot_load(node, i))
-			used |= UINT64_C(1) << i;
-	return used;
+		return tagged ? (unsigned)__builtin_ctzll(tagged) : PT_NODE_SLOTS;
+	}
+	while (offset < PT_NODE_SLOTS && !slot_load(node, offset))
+		offset++;
+	return offset;
 }
 
 /**
@@ -314,9 +315,9 @@ static struct cl_page *descend(struct page_table *table, uint64_t *index, int ta
 		return NULL;
 	for (;;) {
 		const unsigned offset = offset_in(node, *index);
-		const uint64_t used = used_slots(node, offset, tag);
+		const unsigned first = first_used(node, offset, tag);
 
-		if (!used) {
+		if (first == PT_NODE_SLOTS) {
 			const unsigned bits = node->shift + PT_NODE_SHIFT;
 			const uint64_t span = bits < 64 ? UINT64_C(1) << bits : 0;
 
@@ -326,9 +327,6 @@ static struct cl_page *descend(struct page_table *table, uint64_t *index, int ta
 			*retry = *index != 0;
 			return NULL;
 		}
-
-		const unsigned first = (unsigned)__builtin_ctzll(used);
-
 		if (first != offset) {
 			*index >>= node->shift;
 			*index = (*index & ~(uint64_t)(PT_NODE_SLOTS - 1)) | first;
@@ -355,6 +353,55 @@ static struct cl_page *walk(struct page_table *table, uint64_t *index, int tag)
 struct cl_page *page_table_next(struct page_table *table, uint64_t *index)
 {
 	return walk(table, index, -1);
+}
+
+/** As descend(), to the last entry at or before *index. */
+static struct cl_page *descend_back(struct page_table *table, uint64_t *index,
+				    bool *retry)
+{
+	struct pt_node *node = root_of(table);
+
+	*retry = false;
+	if (!node)
+		return NULL;
+	if (!covers(node, *index))
+		*index = (UINT64_C(1) << (node->shift + PT_NODE_SHIFT)) - 1;
+	for (;;) {
+		unsigned last = offset_in(node, *index);
+		const unsigned offset = last;
+
+		while (last < PT_NODE_SLOTS && !slot_load(node, last))
+			last--; /* past 0 it wraps */
+		if (last >= PT_NODE_SLOTS) {
+			const unsigned bits = node->shift + PT_NODE_SHIFT;
+
+			if (bits >= 64 || *index >> bits == 0)
+				return NULL;
+			*index = (*index >> bits << bits) - 1;
+			*retry = true;
+			return NULL;
+		}
+		if (last != offset) {
+			*index >>= node->shift;
+			*index = (*index & ~(uint64_t)(PT_NODE_SLOTS - 1)) | last;
+			*index = ((*index + 1) << node->shift) - 1;
+		}
+		if (node->shift == 0)
+			return slot_load(node, last);
+		node = slot_load(node, last);
+	}
+}
+
+struct cl_page *page_table_prev(struct page_table *table, uint64_t *index)
+{
+	struct cl_page *page;
+	bool retry;
+
+	cl_mutex_assert_held(&table->lock);
+	do
+		page = descend_back(table, index, &retry);
+	while (retry);
+	return page;
 }
 
 struct cl_page *page_table_next_tagged(struct page_table *table, uint64_t *index,

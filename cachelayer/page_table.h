@@ -64,6 +64,8 @@ bool page_table_untag(struct page_table *table, uint64_t index, enum page_tag ta
 /** The first page at or behind *index, its index in *index; not pinned; NULL if none.
  */
 struct cl_page *page_table_next(struct page_table *table, uint64_t *index);
+/** The same, downwards: the last page at or before *index. */
+struct cl_page *page_table_prev(struct page_table *table, uint64_t *index);
 struct cl_page *page_table_next_tagged(struct page_table *table, uint64_t *index,
 				       enum page_tag tag);
 

@@ -8,18 +8,11 @@
 #include "rekey.h"
 
 #include <assert.h>
-#include <stdlib.h>
 
 #include "mapping_internal.h"
 #include "page_cache.h"
 #include "page_lock.h"
 #include "test_point.h"
-
-struct moved_pages {
-	struct cl_page **pages; /* pinned, ascending */
-	uint64_t *indexes;
-	size_t count;
-};
 
 static void drop(struct cl_mapping *mapping, struct cl_range range)
 {
@@ -30,70 +23,43 @@ static void drop(struct cl_mapping *mapping, struct cl_range range)
 	(void)ret;
 }
 
-/** Pin the pages of [index, end). @return 0, or -ENOMEM with nothing pinned */
-static int collect(struct cl_mapping *mapping, uint64_t index, uint64_t end,
-		   struct moved_pages *ret_moved)
+/** @return 1 if it has moved; unlocked and unpinned either way */
+static uint32_t move_one(struct cl_mapping *mapping, struct cl_page *page, uint64_t to)
 {
-	const size_t capacity = cl_mapping_pages(mapping) + 1;
-	struct moved_pages moved = {
-		.pages = malloc(capacity * sizeof(struct cl_page *)),
-		.indexes = malloc(capacity * sizeof(uint64_t)),
-	};
-	struct cl_page *page;
-
-	if (!moved.pages || !moved.indexes) {
-		free(moved.pages);
-		free(moved.indexes);
-		return -1;
-	}
-	for (; (page = page_cache_lock_next(mapping, &index, end)); index++) {
-		assert(moved.count < capacity); /* no page comes in meanwhile */
-		moved.indexes[moved.count] = index;
-		moved.pages[moved.count++] = page;
-		page_unlock(page);
-	}
-	*ret_moved = moved;
-	return 0;
-}
-
-/** @return whether it has moved: reclaim may have been faster */
-static bool move_one(struct cl_mapping *mapping, struct cl_page *page, uint64_t from,
-		     uint64_t to)
-{
-	bool moved = false;
-
 	CL_POINT(rekey_next);
-	page_lock(page, cache_waits(mapping->cache, RANGE_PAGE));
-	if (page_cache_is(page, mapping, from))
-		moved = page_cache_move(page, to);
+	const bool moved = page_cache_move(page, to);
+
 	page_unlock(page);
 	arena_unpin(&mapping->cache->arena, page);
 	return moved;
 }
 
-/** Shift the pages of [index, end) by delta, in the order that finds each target free.
- */
-static uint32_t shift(struct cl_mapping *mapping, uint64_t index, uint64_t end,
-		      int64_t delta)
+/** Move the pages of [first, end), the lowest one first: its place is free. */
+static uint32_t shift_down(struct cl_mapping *mapping, uint64_t first, uint64_t end,
+			   uint64_t count)
 {
-	struct moved_pages m;
+	struct cl_page *page;
 	uint32_t moved = 0;
 
-	if (collect(mapping, index, end, &m) < 0) {
-		drop(mapping,
-		     (struct cl_range){offset_of_page(index),
-				       end == UINT64_MAX ? CL_RANGE_EOF
-							 : offset_of_page(end)});
-		return 0;
-	}
-	for (size_t n = 0; n < m.count; n++) {
-		const size_t i = delta < 0 ? n : m.count - 1 - n;
+	for (uint64_t index = first;
+	     (page = page_cache_lock_next(mapping, &index, end)); index++)
+		moved += move_one(mapping, page, index - count);
+	return moved;
+}
 
-		moved += move_one(mapping, m.pages[i], m.indexes[i],
-				  m.indexes[i] + (uint64_t)delta);
+/** Likewise, the highest one first. */
+static uint32_t shift_up(struct cl_mapping *mapping, uint64_t first, uint64_t end,
+			 uint64_t count)
+{
+	struct cl_page *page;
+	uint32_t moved = 0;
+
+	for (uint64_t index = end - 1;
+	     (page = page_cache_lock_prev(mapping, first, &index)); index--) {
+		moved += move_one(mapping, page, index + count);
+		if (index == first)
+			break;
 	}
-	free(m.pages);
-	free(m.indexes);
 	return moved;
 }
 
@@ -103,6 +69,7 @@ uint32_t rekey(struct cl_mapping *mapping, const struct cl_range_op *op)
 	const struct cl_range range = {op->offset, op->offset + op->len};
 	const uint64_t first = page_index_of(op->offset);
 	const uint64_t count = page_index_of(op->len);
+	const uint64_t to = page_index_of(op->destination);
 	uint32_t moved = 0;
 
 	switch (op->kind) {
@@ -112,18 +79,19 @@ uint32_t rekey(struct cl_mapping *mapping, const struct cl_range_op *op)
 		break;
 	case CL_COLLAPSE:
 		drop(mapping, range);
-		moved = shift(mapping, first + count, UINT64_MAX, -(int64_t)count);
+		moved = shift_down(mapping, first + count, UINT64_MAX, count);
 		cl_mapping_set_size(mapping, size - op->len);
 		break;
 	case CL_INSERT:
-		moved = shift(mapping, first, UINT64_MAX, (int64_t)count);
+		moved = shift_up(mapping, first, UINT64_MAX, count);
 		cl_mapping_set_size(mapping, size + op->len);
 		break;
 	case CL_MOVE:
 		drop(mapping,
 		     (struct cl_range){op->destination, op->destination + op->len});
-		moved = shift(mapping, first, first + count,
-			      (int64_t)(page_index_of(op->destination) - first));
+		moved = to < first
+				? shift_down(mapping, first, first + count, first - to)
+				: shift_up(mapping, first, first + count, to - first);
 		break;
 	}
 	return moved;

@@ -97,6 +97,16 @@ static struct cl_page *next(uint64_t *index)
 	return page;
 }
 
+static struct cl_page *prev(uint64_t *index)
+{
+	cl_mutex_lock(&table()->lock);
+
+	struct cl_page *page = page_table_prev(table(), index);
+
+	cl_mutex_unlock(&table()->lock);
+	return page;
+}
+
 static struct cl_page *next_dirty(uint64_t *index)
 {
 	cl_mutex_lock(&table()->lock);
@@ -226,6 +236,43 @@ START_TEST(a_walk_past_the_last_page_ends)
 	index = 6;
 	ck_assert_ptr_null(next(&index));
 	erase(5);
+	arena_unpin(arena(), pages[0]);
+}
+END_TEST
+
+START_TEST(a_walk_goes_downwards_as_well)
+{
+	uint64_t index = UINT64_MAX;
+
+	put_all();
+	for (size_t i = NSPARSE; i-- > 0; index--) {
+		ck_assert_ptr_eq(prev(&index), pages[i]);
+		ck_assert_uint_eq(index, sparse[i]);
+	}
+	for (size_t i = 0; i + 1 < NSPARSE; i++) {
+		index = sparse[i + 1] - 1;
+		ck_assert_ptr_eq(prev(&index), pages[i]);
+		ck_assert_uint_eq(index, sparse[i]);
+	}
+	erase_all();
+}
+END_TEST
+
+START_TEST(a_walk_before_the_first_page_ends)
+{
+	uint64_t index = UINT64_MAX;
+
+	ck_assert_ptr_null(prev(&index));
+	pages[0] = arena_alloc(arena(), fx.mapping, 70);
+	page_unlock(pages[0]);
+	put(70, pages[0]);
+	for (index = 0; index < 70; index++) {
+		uint64_t from = index;
+
+		ck_assert_ptr_null(prev(&from));
+	}
+	ck_assert_ptr_eq(prev(&index), pages[0]);
+	erase(70);
 	arena_unpin(arena(), pages[0]);
 }
 END_TEST
@@ -519,6 +566,8 @@ int main(void)
 	tcase_add_test(tc, a_walk_comes_by_every_page_in_order);
 	tcase_add_test(tc, a_walk_begins_anywhere);
 	tcase_add_test(tc, a_walk_past_the_last_page_ends);
+	tcase_add_test(tc, a_walk_goes_downwards_as_well);
+	tcase_add_test(tc, a_walk_before_the_first_page_ends);
 	tcase_add_test(tc, a_tagged_walk_sees_tagged_pages_only);
 	tcase_add_test(tc, tags_are_taken_off_one_by_one);
 	tcase_add_test(tc, a_tag_goes_with_its_page);
