@@ -91,19 +91,38 @@ static inline char *foldfs_impl_range_value(char *at, int64_t offset, int64_t le
 	return foldfs_impl_decimal(at, len);
 }
 
-/* 1: may be on foldfs; 0: certainly not; -1: errno. */
-static inline int foldfs_impl_maybe(int fd)
+/*
+ * Whether a device is a FUSE file system's: 1, 0, or -1 with errno. There fstatfs(2) is
+ * a request, so the last such device is remembered. Should its number come to be
+ * another's, that one has no attribute to replace.
+ */
+static inline int foldfs_impl_on_fuse(int fd, uint64_t device)
 {
+	static uint64_t known = UINT64_MAX;
 	struct statfs fs;
-	struct stat st;
 
+	if (__atomic_load_n(&known, __ATOMIC_RELAXED) == device)
+		return 1;
 	if (fstatfs(fd, &fs) < 0)
 		return -1;
 	if ((unsigned long)fs.f_type != FOLDFS_IMPL_FUSE_MAGIC)
 		return 0;
-	if (fstat(fd, &st) < 0)
+	__atomic_store_n(&known, device, __ATOMIC_RELAXED);
+	return 1;
+}
+
+/* 1: may be on foldfs; 0: certainly not; -1: errno. Neither a file's type nor its
+ * device ever changes, so what the kernel has will do. */
+static inline int foldfs_impl_maybe(int fd)
+{
+	struct statx stx;
+	int on_fuse;
+
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &stx) < 0)
 		return -1;
-	return S_ISREG(st.st_mode) ? 1 : 0;
+	on_fuse = foldfs_impl_on_fuse(fd, (uint64_t)stx.stx_dev_major << 32 |
+						  stx.stx_dev_minor);
+	return on_fuse > 0 ? S_ISREG(stx.stx_mode) : on_fuse;
 }
 
 /* What fallocate(2) checks before it asks any file system. */
@@ -128,7 +147,7 @@ static inline int foldfs_impl_check(int fd, int64_t offset, int64_t len)
 static inline int foldfs_impl_set(int fd, const char *name, const char *value)
 {
 	const int saved_errno = errno;
-	struct stat st;
+	struct statx stx;
 
 	if (fsetxattr(fd, name, value, strlen(value), XATTR_REPLACE) < 0) {
 		if (errno != ENODATA && errno != EOPNOTSUPP)
@@ -138,11 +157,12 @@ static inline int foldfs_impl_set(int fd, const char *name, const char *value)
 	}
 	/*
 	 * The kernel learns a new size from the answer to a stat. foldfs asks for one
-	 * itself, by the file's path: for a file that has lost its path this is it.
+	 * itself, by the file's path: for a file that has lost its path this is it. If
+	 * the kernel knows the size, asking for nothing else is no request.
 	 * What was asked for is done, so failure (the daemon has just gone) is not
 	 * ours.
 	 */
-	if (fstat(fd, &st) < 0)
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_SIZE, &stx) < 0)
 		errno = saved_errno;
 	return 0;
 }
