@@ -149,6 +149,37 @@ static int read_all(const struct store_io *io, struct store_place place, void *b
 	return 0;
 }
 
+/* A walk over a range: each piece of data is summed up, and written to `to` if there is
+ * one, where each hole is punched. */
+struct walk {
+	struct store_copy *copy;
+	struct store_place from;
+	const struct store_place *to; /* NULL: only sum */
+	uint64_t *sum;		      /* NULL: only copy */
+};
+
+/* What has just been written to a place need not be read from it to be copied on: so a
+ * window that is staged and then applied is read once, if it fits into the buffer. Who
+ * sums up what a place has wants to know what the store says. */
+static int fill_buffer(const struct walk *walk, struct store_place place, uint64_t len)
+{
+	struct store_copy *copy = walk->copy;
+
+	if (walk->to && copy->held_bytes == len && copy->held_fd == place.fd &&
+	    copy->held_offset == place.offset)
+		return 0;
+	copy->held_bytes = 0;
+	return read_all(copy->io, place, copy->buf, len);
+}
+
+static void buffer_holds(struct store_copy *copy, struct store_place place,
+			 uint64_t len)
+{
+	copy->held_fd = place.fd;
+	copy->held_offset = place.offset;
+	copy->held_bytes = len;
+}
+
 static int write_all(const struct store_io *io, struct store_place place,
 		     const void *buf, uint64_t len)
 {
@@ -182,15 +213,6 @@ static uint64_t sum_pages(const char *buf, uint64_t len, uint64_t pos)
 	}
 	return sum;
 }
-
-/* A walk over a range: each piece of data is summed up, and written to `to` if there is
- * one, where each hole is punched. */
-struct walk {
-	struct store_copy *copy;
-	struct store_place from;
-	const struct store_place *to; /* NULL: only sum */
-	uint64_t *sum;		      /* NULL: only copy */
-};
 
 static struct store_place plus(struct store_place place, uint64_t pos)
 {
@@ -252,7 +274,7 @@ static int walk_data(const struct walk *walk, struct segment seg)
 {
 	struct store_copy *copy = walk->copy;
 	const uint64_t len = seg.end - seg.start;
-	int err = read_all(copy->io, plus(walk->from, seg.start), copy->buf, len);
+	int err = fill_buffer(walk, plus(walk->from, seg.start), len);
 
 	if (err < 0)
 		return err;
@@ -260,6 +282,8 @@ static int walk_data(const struct walk *walk, struct segment seg)
 		*walk->sum += sum_pages(copy->buf, len, seg.start);
 	if (walk->to)
 		err = write_piece(walk, seg);
+	if (walk->to && err == 0)
+		buffer_holds(copy, plus(*walk->to, seg.start), len);
 	STORE_CRASH_POINT(piece_copied);
 	return err;
 }
@@ -326,6 +350,7 @@ int store_copy_clone(struct store_copy *copy, struct store_place from,
 	const uint64_t whole = page_floor(len);
 	int err = 0;
 
+	copy->held_bytes = 0;
 	if (whole > 0)
 		err = copy->io->clone(to.fd, to.offset, from.fd, from.offset, whole);
 	if (clone_is_refused(err))
@@ -366,6 +391,7 @@ int store_copy_write_zeros(struct store_copy *copy, struct store_place place,
 	if ((uint64_t)st.st_size <= place.offset)
 		return 0;
 	len = min_u64(len, (uint64_t)st.st_size - place.offset);
+	copy->held_bytes = 0;
 	memset(copy->buf, 0, BUFFER_BYTES);
 	for (uint64_t pos = 0; pos < len && err == 0; pos += BUFFER_BYTES)
 		err = write_all(copy->io, plus(place, pos), copy->buf,
@@ -379,6 +405,7 @@ int store_copy_punch(struct store_copy *copy, struct store_place place, uint64_t
 					    FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 					    place.offset, len);
 
+	copy->held_bytes = 0;
 	if (err == -EOPNOTSUPP || err == -ENOSYS)
 		return store_copy_write_zeros(copy, place, len);
 	return err;

@@ -17,6 +17,10 @@ struct store_copy {
 	const struct store_io *io;
 	bool clone; /* try reflinks first; cleared when the store refuses one */
 	void *buf;
+	/* What the buffer still has: `held_bytes`, 0 if nothing, of a file. */
+	int held_fd;
+	uint64_t held_offset;
+	uint64_t held_bytes;
 };
 
 /** @return 0 or -ENOMEM */
