@@ -269,8 +269,7 @@ static int start(struct watch *watch)
 	watch->buckets = calloc(BUCKETS, sizeof(*watch->buckets));
 	if (!watch->buckets)
 		return -ENOMEM;
-	watch->running = pthread_create(&watch->thread, NULL, hear, watch) == 0;
-	return watch->running ? 0 : -EAGAIN;
+	return -pthread_create(&watch->thread, NULL, hear, watch);
 }
 
 static void explain(const struct daemon *daemon, int status)
@@ -326,7 +325,6 @@ void watch_stop(struct watch *watch)
 	atomic_store(&watch->stopped, true);
 	eventfd_write(watch->stop_fd, 1);
 	pthread_join(watch->thread, NULL);
-	watch->running = false;
 }
 
 void watch_free(struct watch *watch)

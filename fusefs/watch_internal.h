@@ -21,7 +21,6 @@ struct watch {
 	int fd;	     /* of inotify; does not block */
 	int stop_fd; /* an eventfd */
 	pthread_t thread;
-	bool running; /* the thread was started */
 
 	struct watch_stats stats;
 	_Atomic bool stopped;
