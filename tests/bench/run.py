@@ -16,6 +16,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 import contenders
 import ranges
@@ -34,6 +35,9 @@ def parse():
                         help="of tmpfs, ext4, xfs, btrfs (default: tmpfs); all need root")
     parser.add_argument("--contenders", metavar="LIST", help="only these")
     parser.add_argument("--samples", type=int, help="of each (default: 7, quick: 3)")
+    parser.add_argument("--pause", type=float, default=0, metavar="SECONDS",
+                        help="leave all alone so long before each round: with 1.1, what is "
+                        "kept for a second has timed out")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", default="bench-results", metavar="FOLDER")
     parser.add_argument("--list", action="store_true", help="name the works, and end")
@@ -106,7 +110,7 @@ def takes_part(contender, work):
     return not contender.pieces or is_wanted(work.name, contender.pieces)
 
 
-def measure(bench, work, all_of_them, samples, seed):
+def measure(bench, work, all_of_them, samples, options):
     """All samples of one work: {contender: [value, ...]}, {contender: [extra, ...]}."""
     those = [c for c in all_of_them if takes_part(c, work)]
     values, extras = {c.name: [] for c in those}, {c.name: [] for c in those}
@@ -114,8 +118,9 @@ def measure(bench, work, all_of_them, samples, seed):
         work.prepare(bench, contender)
     for number in range(samples):
         turn = number % len(those)
+        time.sleep(options.pause)
         for contender in those[turn:] + those[:turn]:
-            value, extra = work.sample(bench, contender, seed + number)
+            value, extra = work.sample(bench, contender, options.seed + number)
             values[contender.name].append(value)
             extras[contender.name].append(extra)
     return values, extras
@@ -144,7 +149,7 @@ def run_store(kind, chosen, options, results):
             contender.start(store.path, folder)
             started.append(contender)
         for work in chosen:
-            values, extras = measure(bench, work, started, samples, options.seed)
+            values, extras = measure(bench, work, started, samples, options)
             for name, sample in values.items():
                 results.put(row(work, kind, name, sample, extras[name], options))
                 sys.stderr.write("%-8s %-28s %-24s %12.3f %s\n" % (
