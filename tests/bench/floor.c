@@ -5,7 +5,7 @@
  * One file, `data`, that reads as one constant buffer again and again, and takes writes
  * without looking at them. Whatever a mount of something real does comes on top. With
  * the same threads as foldfs (fusefs/serving.c), looking for the next request for as
- * long before they sleep.
+ * long before they sleep, and one round trip for a write, as there (fusefs/killpriv.c).
  *
  *   bench-floor MOUNTPOINT FILE_BYTES SPIN_US [THREADS]       in the foreground
  */
@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "killpriv.h"
 #include "serving.h"
 
 #define DATA_INO      2
@@ -161,7 +162,8 @@ int main(int argc, char *argv[])
 		errx(2, "usage: bench-floor MOUNTPOINT FILE_BYTES SPIN_US [THREADS]");
 	file_bytes = (off_t)strtoll(argv[2], NULL, 0);
 	session = fuse_session_new(&args, &operations, sizeof(operations), NULL);
-	if (!session || fuse_session_mount(session, argv[1]) != 0)
+	if (!session || fuse_session_mount(session, argv[1]) != 0 ||
+	    killpriv_promise(session) < 0)
 		return 1;
 	status = serving_create(session, argc > 4 ? (unsigned)atoi(argv[4]) : 8,
 				(unsigned)atoi(argv[3]) * 1000, &serving);
