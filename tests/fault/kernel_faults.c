@@ -7,6 +7,7 @@
 #include "faults.h"
 
 #include <foldfs.h>
+#include <pthread.h>
 
 #define SIZE (8 * PAGE)
 
@@ -160,6 +161,41 @@ START_TEST(a_change_behind_the_mount_that_cannot_be_shown_fails_the_open)
 }
 END_TEST
 
+static void *open_once(void *unused)
+{
+	(void)unused;
+	ok(close(ok(open("f", O_RDONLY))));
+	return NULL;
+}
+
+/* While the kernel is being told to drop what differs, somebody has us cache bytes that
+ * are changed once more: who opens the file then waits for another round. */
+START_TEST(a_change_while_an_earlier_one_is_being_shown_is_shown_as_well)
+{
+	const int fd = open_unread("f", SIZE, 1, O_RDONLY);
+	const int store = ok(open(behind("f"), O_RDWR));
+	pthread_t opener;
+	int last;
+
+	has_bytes(fd, 0, SIZE, 1);
+	arm("f", "kernel-slow=500");
+	put_bytes(store, 0, SIZE, 2);
+	ck_assert_int_eq(pthread_create(&opener, NULL, open_once, NULL), 0);
+	while (struck() == 0)
+		usleep(1000);
+	ck_assert_int_eq(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+	has_bytes(fd, 0, SIZE, 2);
+	put_bytes(store, 0, SIZE, 3);
+	last = ok(open("f", O_RDONLY));
+	has_bytes(last, 0, SIZE, 3);
+	ck_assert_int_eq(pthread_join(opener, NULL), 0);
+	has_bytes(fd, 0, SIZE, 3);
+	ok(close(last));
+	ok(close(store));
+	ok(close(fd));
+}
+END_TEST
+
 void describe(void)
 {
 	everyone(an_operation_that_the_kernel_puts_off_changes_nothing);
@@ -168,4 +204,5 @@ void describe(void)
 	everyone(a_slow_kernel_is_slow_and_nothing_else);
 	everyone(while_a_notification_does_not_return_the_rest_goes_on);
 	everyone(a_change_behind_the_mount_that_cannot_be_shown_fails_the_open);
+	everyone(a_change_while_an_earlier_one_is_being_shown_is_shown_as_well);
 }
