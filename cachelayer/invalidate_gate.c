@@ -393,6 +393,8 @@ void gate_strike(struct invalidate_gate *gate, struct cl_range *range)
 		if (e->kind == CL_GATE_FILL && e->caches && !e->maybe_direct &&
 		    e->range.start > range->start && e->range.start < range->end)
 			range->end = e->range.start;
+	if (gate->resident.everything)
+		*range = (struct cl_range){0, CL_RANGE_EOF};
 	pages_of(*range, &start, &end);
 	resident_set_remove(&gate->resident, start, end);
 	cl_mutex_unlock(&gate->lock);

@@ -30,7 +30,11 @@ struct invalidate_gate {
  * Strike a range, to have the upper cache drop it. It is cut where a READ is parked:
  * the upper cache holds those folios locked and empty, so there is nothing to drop, and
  * whoever drops it would wait for that READ.
- * @param range  bytes, at page bounds; its start stays
+ *
+ * If the resident set had no memory once, nothing can be struck but everything: the
+ * range becomes the whole file, and the set is as good as new. A READ may be parked in
+ * it; then the monitor's late rescue lets the drop go on.
+ * @param range  bytes, at page bounds; its start stays, but for that
  */
 void gate_strike(struct invalidate_gate *gate, struct cl_range *range);
 /** In bytes: add a range; the first resident run of at most max_pages in a range. */
