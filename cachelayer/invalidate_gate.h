@@ -7,9 +7,12 @@
 #include "resident_set.h"
 #include "wait_class.h"
 
+#define GATE_KINDS (CL_GATE_EXCLUSIVE + 1)
+
 struct gate_queue {
 	struct cl_gate_entry *first;
 	struct cl_gate_entry *last;
+	size_t count[GATE_KINDS]; /* of entries, by kind */
 };
 
 /** See cachelayer/gate.h for what it does. */
