@@ -16,6 +16,7 @@
 #include <urcu/compiler.h>
 
 #include "inode_table.h"
+#include "kept_fd.h"
 #include "log.h"
 #include "submounts.h"
 #include "worker_pool.h"
@@ -26,6 +27,8 @@
 #define HIGH_PERCENT	   50
 #define LOW_PERCENT	   40
 #define SLOW_PERCENT	   75
+/* Of files that nobody has open at the moment (kept_fd.h). */
+#define KEPT_PERCENT	   10
 #define SLOWEST_US	   4000
 /* At once; then we look how many that has freed. */
 #define BATCH		   4096
@@ -215,6 +218,7 @@ static void relieve(struct daemon *daemon, int limit)
 	struct batch *batch;
 	int excess;
 
+	kept_fd_drop_all();
 	while ((excess = descriptors_in_use(daemon) - low) > 0) {
 		batch = batch_create(daemon, (size_t)excess);
 		if (!batch)
@@ -240,6 +244,7 @@ int fd_pressure_create(struct daemon *daemon, struct fd_pressure **ret_pressure)
 		return -ENOMEM;
 	pressure->daemon = daemon;
 	pressure->limit = raise_limit();
+	kept_fd_set_max((size_t)pressure->limit * KEPT_PERCENT / 100);
 	pressure->job.run = run;
 	*ret_pressure = pressure;
 	return 0;

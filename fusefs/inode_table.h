@@ -94,6 +94,10 @@ struct inode {
 				   time */
 	unsigned store_users;	/* open files, and whoever called store_get() */
 	bool store_noatime;	/* the descriptors have O_NOATIME */
+	struct timespec kept_ctime; /* of when kept_fd was put there */
+	/* Guarded by kept_fd.c's lock. */
+	int kept_fd; /* for the next one who reads; -1: none */
+	struct cds_list_head kept_node;
 	/* Guarded by dirty_hold.c's lock. */
 	bool dirty_hold; /* one of the store's users is dirty_hold.c */
 	struct cds_list_head dirty_node;

@@ -21,6 +21,7 @@
 #include "dirty_hold.h"
 #include "fd_pressure.h"
 #include "inode_store.h"
+#include "kept_fd.h"
 #include "log.h"
 #include "notifier.h"
 #include "watch.h"
@@ -61,6 +62,7 @@ static void set_noatime(struct inode *inode)
 /* The store is read and written through fd from now on. Required: open_lock. */
 static void install_read_write(struct inode *inode, int fd)
 {
+	kept_fd_drop(inode);
 	if (inode->store_fd < 0) {
 		inode->store_fd = fd;
 	} else {
@@ -99,12 +101,15 @@ static int open_store(struct inode *inode, int access)
 	if (access & STORE_WRITE && inode->store_write_fd < 0)
 		status = open_for_writing(inode, access);
 	if (status == 0 && access & STORE_READ && inode->store_fd < 0) {
-		const int fd = reopen(inode, O_RDONLY);
+		int fd = kept_fd_take(inode);
 
-		if (fd < 0)
-			return fd;
+		if (fd < 0) {
+			fd = reopen(inode, O_RDONLY);
+			if (fd < 0)
+				return fd;
+			inode->store_noatime = false;
+		}
 		inode->store_fd = fd;
-		inode->store_noatime = false;
 		set_noatime(inode);
 	}
 	return status;
@@ -120,6 +125,19 @@ static void close_store(struct inode *inode)
 		close(write_fd);
 	if (fd >= 0)
 		close(fd);
+}
+
+/* Required: open_lock; nobody uses it any more. */
+static void leave_store(struct inode *inode)
+{
+	const int fd = inode->store_fd;
+
+	if (fd >= 0 && inode->store_write_fd < 0) {
+		inode->store_fd = -1;
+		kept_fd_put(inode, fd);
+	} else {
+		close_store(inode);
+	}
 }
 
 /* Required: open_lock. */
@@ -158,7 +176,7 @@ void store_put(struct inode *inode)
 		dirty_hold_add(inode); /* is now the only user */
 		set_noatime(inode);
 	} else if (--inode->store_users == 0) {
-		close_store(inode);
+		leave_store(inode);
 	}
 	pthread_mutex_unlock(&inode->open_lock);
 
@@ -194,7 +212,7 @@ void store_adopt(struct inode *inode, int fd)
 int inode_data_init(struct inode *inode)
 {
 	inode->mapping = NULL;
-	inode->store_fd = inode->store_write_fd = -1;
+	inode->store_fd = inode->store_write_fd = inode->kept_fd = -1;
 	CDS_INIT_LIST_HEAD(&inode->dirty_node);
 	pthread_mutex_init(&inode->open_lock, NULL);
 	pthread_mutex_init(&inode->sample_lock, NULL);
@@ -209,6 +227,7 @@ void inode_data_free(struct inode *inode)
 	cl_mapping_free(inode->mapping);
 	inode->mapping = NULL;
 	close_store(inode);
+	kept_fd_drop(inode);
 	pthread_mutex_destroy(&inode->revalidate_lock);
 	pthread_mutex_destroy(&inode->sample_lock);
 	pthread_mutex_destroy(&inode->open_lock);

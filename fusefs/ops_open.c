@@ -88,6 +88,8 @@ static void truncate_first(struct inode *inode, struct opening *opening)
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct inode *inode = inode_of(daemon_of(req), ino);
+	/* First: whether a descriptor that was kept is still good is decided by it. */
+	const bool changed = !(fi->flags & O_TRUNC) && data_changed_behind(inode);
 	struct opening *opening;
 	int status;
 
@@ -96,7 +98,7 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		reply_status(req, status);
 		return;
 	}
-	if (!(fi->flags & O_TRUNC) && !data_changed_behind(inode)) {
+	if (!(fi->flags & O_TRUNC) && !changed) {
 		answer(req, fi);
 		return;
 	}

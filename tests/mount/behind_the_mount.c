@@ -255,6 +255,33 @@ START_TEST(attributes_changed_behind_the_mount_are_seen_after_a_second)
 }
 END_TEST
 
+START_TEST(a_file_made_unreadable_behind_the_mount_is_not_opened)
+{
+	char *memory;
+
+	ok(close(cached_file(PAGE, &memory)));
+	ok(munmap(memory, PAGE));
+	ok(close(ok(open("f", O_RDONLY))));
+	ok(close(ok(open("f", O_RDONLY))));
+	ok(chmod(behind("f"), 0));
+	fails_with(EACCES, open("f", O_RDONLY));
+}
+END_TEST
+
+START_TEST(files_read_and_closed_do_not_keep_others_from_them)
+{
+	int fd;
+
+	ok(close(make_file("f", PAGE, 1)));
+	ok(close(ok(open("f", O_RDONLY))));
+	ok(close(ok(open("f", O_RDONLY))));
+	fd = ok(open(behind("f"), O_RDONLY));
+	ok(fcntl(fd, F_SETLEASE, F_RDLCK));
+	ok(close(ok(open("f", O_RDONLY))));
+	ok(close(fd));
+}
+END_TEST
+
 START_TEST(our_own_changes_are_not_taken_for_somebody_else_s)
 {
 	char *memory;
@@ -325,6 +352,8 @@ void describe(void)
 	everyone(names_come_and_go_after_a_second);
 	everyone(a_directory_read_anew_shows_names_made_behind_the_mount);
 	everyone(attributes_changed_behind_the_mount_are_seen_after_a_second);
+	user_only(a_file_made_unreadable_behind_the_mount_is_not_opened);
+	everyone(files_read_and_closed_do_not_keep_others_from_them);
 	if (on_foldfs())
 		everyone(pages_that_did_not_change_are_not_read_again);
 	everyone(our_own_changes_are_not_taken_for_somebody_else_s);
