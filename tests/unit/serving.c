@@ -13,6 +13,7 @@
 #include <semaphore.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "fake_session.h"
@@ -28,6 +29,16 @@ static struct serving *serving;
 static pthread_t runner;
 static _Atomic bool returned;
 static int returned_status;
+
+/* Who looks for a request gives way before each look (next_request.c); nobody else here
+ * calls this. */
+static _Atomic unsigned times_given_way;
+
+int sched_yield(void)
+{
+	atomic_fetch_add(&times_given_way, 1);
+	return (int)syscall(SYS_sched_yield);
+}
 
 static _Atomic unsigned times_served[REQUESTS_MAX];
 static _Atomic unsigned served;
@@ -312,8 +323,9 @@ static void serve_somehow(unsigned number)
 		usleep(300);
 		break;
 	case 2:
-		for (unsigned i = 0; i < 100; i++)
-			sched_yield();
+		for (const uint64_t until = serving_now_ns() + 100000;
+		     serving_now_ns() < until;)
+			continue;
 		break;
 	default:
 		break;
@@ -333,7 +345,7 @@ static void send_some(struct member *member)
 
 		fake_session_send(session, number);
 		while (atomic_load(&times_served[number]) == 0)
-			sched_yield();
+			usleep(20);
 		if (random_next(&random) % 32 == 0)
 			usleep((useconds_t)(random_next(&random) % 3000));
 	}
@@ -374,8 +386,8 @@ START_TEST(looks_before_it_sleeps_where_requests_come_soon)
 	start(count_it, THREADS, LONG_POLL_NS);
 	send_soon_after_it_sleeps(STEPS);
 	await_asleep();
-	/* A hundred and more milliseconds, some microseconds each. */
-	ck_assert_uint_gt(fake_session_looks(session), 50 * STEPS);
+	/* How often it can look depends on who else wants the processor. */
+	ck_assert_uint_gt(atomic_load(&times_given_way), 0);
 	stop();
 }
 END_TEST
@@ -386,6 +398,7 @@ START_TEST(sleeps_at_once_on_a_busy_machine)
 	start(count_it, THREADS, LONG_POLL_NS);
 	send_soon_after_it_sleeps(STEPS);
 	await_asleep();
+	ck_assert_uint_eq(atomic_load(&times_given_way), 0);
 	/* Before it sleeps and after; and once for each who begins. */
 	ck_assert_uint_le(fake_session_looks(session), 3 * STEPS + THREADS);
 	stop();
@@ -397,6 +410,7 @@ START_TEST(sleeps_at_once_when_told_to)
 	start(count_it, THREADS, 0);
 	send_soon_after_it_sleeps(STEPS);
 	await_asleep();
+	ck_assert_uint_eq(atomic_load(&times_given_way), 0);
 	ck_assert_uint_le(fake_session_looks(session), 3 * STEPS + THREADS);
 	stop();
 }
@@ -467,7 +481,7 @@ START_TEST(serves_a_client_that_waits_for_each_of_its_requests)
 	for (unsigned i = 0; i < 1000; i++) {
 		fake_session_send(session, i);
 		while (atomic_load(&times_served[i]) == 0)
-			sched_yield();
+			usleep(20);
 		if (i % 2)
 			usleep(50);
 	}
@@ -538,10 +552,11 @@ START_TEST(stops_while_it_looks)
 
 	start(count_it, THREADS, LONG_POLL_NS);
 	send_soon_after_it_sleeps(STEPS);
-	/* It looks for 80 ms now. */
+	/* It looks for 80 ms now, if the machine is not so busy that they are over. */
 	looks = fake_session_looks(session);
-	while (fake_session_looks(session) < looks + 2)
-		sched_yield();
+	while (fake_session_looks(session) < looks + 2 &&
+	       !atomic_load(&serving->asleep))
+		usleep(20);
 	stop();
 }
 END_TEST
