@@ -18,23 +18,19 @@
 #include "test_point.h"
 
 /*
- * READs that arrive for a window of the chase while it is being notified wait for that
- * notification; so the window grows while notifications are quick, as they are over
- * ground that the upper cache has left, and shrinks when they have dirty pages to bring
- * down.
+ * The window grows while notifications are quick, as they are over ground that the
+ * upper cache has left, and shrinks when they are slow. READs that arrive for a window
+ * of the chase while it is being notified wait for that; and dirty pages may lie behind
+ * any number of clean ones, which are no reason to take thousands at once.
  */
 #define WINDOW_MAX_PAGES ((uint64_t)1 << 20)
 #define WINDOW_QUICK_NS	 ((uint64_t)100 * 1000)
 #define WINDOW_SLOW_NS	 ((uint64_t)500 * 1000)
 
-/*
- * With the gate open nobody waits, so windows only have to be small enough to learn
- * from them. Fewer WRITEs than ONE_BY_ONE_MIN are not worth a bulk flush, which is some
- * system calls.
- */
-#define OPEN_WINDOW_FACTOR 4
-#define OPEN_WINDOW_MIN	   ((uint64_t)CL_SCALED(64, 2))
-#define ONE_BY_ONE_MIN	   CL_SCALED(8, 1)
+/* The first one with the gate open, where nobody waits for it. */
+#define OPEN_WINDOW    ((uint64_t)CL_SCALED(64, 2))
+/* Fewer WRITEs are not worth a bulk flush, which is some system calls. */
+#define ONE_BY_ONE_MIN CL_SCALED(8, 1)
 
 /**
  * The upper cache has not dropped what was struck, or not all of it: then it may still
@@ -118,27 +114,34 @@ static void flush(struct range_run *run, struct cl_range range)
 	run->report.flushes++;
 }
 
+static uint64_t next_window(uint64_t window, uint64_t took_ns)
+{
+	if (took_ns < WINDOW_QUICK_NS && window < WINDOW_MAX_PAGES)
+		return window * 2;
+	if (took_ns > WINDOW_SLOW_NS && window > CHASE_WINDOW_MIN)
+		return window / 2;
+	return window;
+}
+
 /* ------------------------------------------------------------------------ step 1 */
 
 static int unmap(struct range_run *run, struct cl_range range)
 {
-	uint64_t window = OPEN_WINDOW_MIN;
+	uint64_t window = OPEN_WINDOW;
 	bool flushed = false;
 	struct cost cost;
 	int ret;
 
 	while ((ret = notify_window(run, &range, window, &cost)) > 0) {
 		if (!left_one_by_one(&cost)) {
-			window *= OPEN_WINDOW_FACTOR;
+			window = next_window(window, cost.ns);
 		} else if (!flushed) {
 			flush(run, range);
 			flushed = true;
-			window = OPEN_WINDOW_MIN;
+			window = OPEN_WINDOW;
 		} else {
 			return 0;
 		}
-		if (window > WINDOW_MAX_PAGES)
-			window = WINDOW_MAX_PAGES;
 	}
 	return ret;
 }
@@ -160,15 +163,6 @@ int chase_begin(struct range_run *run)
 }
 
 /* ------------------------------------------------------------------------ step 3 */
-
-static uint64_t next_window(uint64_t window, uint64_t took_ns)
-{
-	if (took_ns < WINDOW_QUICK_NS && window < WINDOW_MAX_PAGES)
-		return window * 2;
-	if (took_ns > WINDOW_SLOW_NS && window > CHASE_WINDOW_MIN)
-		return window / 2;
-	return window;
-}
 
 /** One sweep over a range. @return how many notifications, or a negative errno */
 static int sweep(struct range_run *run, struct cl_range range, uint64_t *window)

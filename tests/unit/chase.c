@@ -199,7 +199,8 @@ START_TEST(clean_pages_go_in_few_notifications)
 {
 	cache_pages(0, FILE_PAGES, CLEAN);
 	collapse(&flushing_ops, 0);
-	ck_assert_uint_le(report.notifications, 4);
+	/* The slower the machine, the shorter the windows; but never so short. */
+	ck_assert_uint_le(report.notifications, FILE_PAGES / 16 + 1);
 	ck_assert_uint_eq(report.flushes, 0);
 	ck_assert_uint_eq(report.rounds, 0);
 }
