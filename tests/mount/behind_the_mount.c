@@ -8,7 +8,6 @@
 #include "files.h"
 
 #include <dirent.h>
-#include <sys/xattr.h>
 
 /* Longer than attributes and names are trusted. */
 #define NOTICED_MS 1150
@@ -302,21 +301,6 @@ START_TEST(our_own_changes_are_not_taken_for_somebody_else_s)
 }
 END_TEST
 
-/* A counter of the whole mount, by its name in the statistics. */
-static unsigned long counter(const char *name)
-{
-	char json[8192], key[64];
-	const char *at;
-	const ssize_t n = ok(getxattr(getenv("FOLDFS_TEST_DIR"), "user.foldfs.stats",
-				      json, sizeof(json) - 1));
-
-	json[n] = '\0';
-	snprintf(key, sizeof(key), "\"%s\":", name);
-	at = strstr(json, key);
-	ck_assert_msg(at != NULL, "no %s in %s", name, json);
-	return strtoul(at + strlen(key), NULL, 10);
-}
-
 START_TEST(pages_that_did_not_change_are_not_read_again)
 {
 	unsigned long before;
@@ -325,13 +309,13 @@ START_TEST(pages_that_did_not_change_are_not_read_again)
 	ok(close(make_file(behind("f"), 64 * PAGE, 1)));
 	fd = ok(open("f", O_RDONLY));
 	has_bytes(fd, 0, 64 * PAGE, 1);
-	before = counter("misses");
+	before = mount_counter("misses");
 	change_behind("f", 9 * PAGE, PAGE, 2);
 	ok(close(ok(open("f", O_RDONLY))));
 	has_bytes(fd, 9 * PAGE, PAGE, 2);
 	has_bytes(fd, 0, 9 * PAGE, 1);
 	has_bytes(fd, 10 * PAGE, 54 * PAGE, 1);
-	ck_assert_uint_eq(counter("misses") - before, 1);
+	ck_assert_uint_eq(mount_counter("misses") - before, 1);
 }
 END_TEST
 

@@ -13,6 +13,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 
 unsigned char byte_at(unsigned seed, off_t offset)
 {
@@ -315,4 +316,20 @@ void await(struct signal_box *box)
 	char c;
 
 	ck_assert_int_eq(ok(read(box->fds[0], &c, 1)), 1);
+}
+
+/* --------------------------------------------------------------- counters */
+
+unsigned long mount_counter(const char *name)
+{
+	char json[8192], key[64];
+	const char *at;
+	const ssize_t n = ok(getxattr(getenv("FOLDFS_TEST_DIR"), "user.foldfs.stats",
+				      json, sizeof(json) - 1));
+
+	json[n] = '\0';
+	snprintf(key, sizeof(key), "\"%s\":", name);
+	at = strstr(json, key);
+	ck_assert_msg(at != NULL, "no %s in %s", name, json);
+	return strtoul(at + strlen(key), NULL, 10);
 }

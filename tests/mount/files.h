@@ -70,6 +70,11 @@ bool store_faults(volatile char *address);
 /** Likewise, and the byte that was there. */
 bool load_faults_or(const volatile char *address, unsigned char *ret_byte);
 
+/* --------------------------------------------------------------- counters */
+
+/** A number of the whole mount, by its name in user.foldfs.stats. */
+unsigned long mount_counter(const char *name);
+
 /* --------------------------------------------------------- other processes */
 
 /** Run fn in a process of its own; its failed assertions are this test's. */

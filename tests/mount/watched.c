@@ -8,7 +8,6 @@
 #include "files.h"
 
 #include <dirent.h>
-#include <sys/xattr.h>
 
 /* Longer than --attr-timeout and --entry-timeout: who is asked for then is watched. */
 #define LOOK_AGAIN_MS 150
@@ -25,20 +24,6 @@ static bool becomes(bool (*is_so)(const void *arg), const void *arg)
 	return false;
 }
 
-static unsigned long counter(const char *name)
-{
-	char json[8192], key[64];
-	const char *at;
-	const ssize_t n = ok(getxattr(getenv("FOLDFS_TEST_DIR"), "user.foldfs.stats",
-				      json, sizeof(json) - 1));
-
-	json[n] = '\0';
-	snprintf(key, sizeof(key), "\"%s\":", name);
-	at = strstr(json, key);
-	ck_assert_msg(at != NULL, "no %s in %s", name, json);
-	return strtoul(at + strlen(key), NULL, 10);
-}
-
 /* Looked at often enough for the kernel to keep it; and so is what it is in. */
 static void keep(const char *name)
 {
@@ -50,7 +35,7 @@ static void keep(const char *name)
 	sleep_ms(LOOK_AGAIN_MS);
 	lstat_of(name);
 	stat_of(".");
-	ck_assert_uint_ge(counter("watches"), 2);
+	ck_assert_uint_ge(mount_counter("watches"), 2);
 }
 
 static bool is_gone(const void *name)
@@ -351,7 +336,7 @@ END_TEST
 
 static bool has_no_watch_more(const void *before)
 {
-	return counter("watches") <= *(const unsigned long *)before;
+	return mount_counter("watches") <= *(const unsigned long *)before;
 }
 
 START_TEST(who_is_forgotten_is_watched_no_longer)
@@ -360,7 +345,7 @@ START_TEST(who_is_forgotten_is_watched_no_longer)
 	char name[16];
 
 	keep(".");
-	before = counter("watches");
+	before = mount_counter("watches");
 	for (unsigned i = 0; i < 20; i++) {
 		snprintf(name, sizeof(name), "%u", i);
 		make_text(name, "x");
@@ -370,7 +355,7 @@ START_TEST(who_is_forgotten_is_watched_no_longer)
 		snprintf(name, sizeof(name), "%u", i);
 		stat_of(name);
 	}
-	ck_assert_uint_ge(counter("watches"), before + 20);
+	ck_assert_uint_ge(mount_counter("watches"), before + 20);
 	for (unsigned i = 0; i < 20; i++) {
 		snprintf(name, sizeof(name), "%u", i);
 		ok(unlink(name));
@@ -386,9 +371,9 @@ START_TEST(a_file_open_for_writing_is_not_watched)
 
 	make_text("f", "x");
 	keep("f");
-	before = counter("watches");
+	before = mount_counter("watches");
 	fd = ok(open("f", O_WRONLY));
-	ck_assert_uint_eq(counter("watches"), before - 1);
+	ck_assert_uint_eq(mount_counter("watches"), before - 1);
 	ok(close(fd));
 }
 END_TEST
