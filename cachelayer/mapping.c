@@ -91,6 +91,18 @@ uint64_t cl_mapping_dirty_pages(const struct cl_mapping *mapping)
 	return atomic_load(&mapping->ndirty);
 }
 
+bool cl_mapping_caches(struct cl_mapping *mapping, struct cl_range range)
+{
+	uint64_t index = page_index_of(range.start);
+
+	cl_mutex_lock(&mapping->table.lock);
+	const bool found = page_table_next(&mapping->table, &index) &&
+			   index < page_index_up(range.end);
+
+	cl_mutex_unlock(&mapping->table.lock);
+	return found;
+}
+
 uint64_t cl_mapping_resident_pages(struct cl_mapping *mapping)
 {
 	cl_mutex_lock(&mapping->gate.lock);

@@ -76,6 +76,8 @@ struct daemon {
 	struct store_probe *store_probe; /* what SOURCE's file systems can do */
 	struct watch *watch;		 /* NULL without --watch */
 	struct range_stats range_stats;
+	bool splices; /* answers can be spliced; set once, by INIT */
+	_Atomic uint64_t bypassed_bytes;
 };
 
 /** The daemon that serves a request. */

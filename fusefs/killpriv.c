@@ -17,6 +17,7 @@
 #include "killpriv.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/fuse.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -81,11 +82,20 @@ static ssize_t write_answer(int fd, struct iovec *iov, int count, void *userdata
 	return writev(fd, iov, count);
 }
 
+/* Without it libfuse would take us for unable to splice; see bypass.h. */
+static ssize_t splice_answer(int from, off_t *from_offset, int to, off_t *to_offset,
+			     size_t len, unsigned flags, void *userdata)
+{
+	(void)userdata;
+	return splice(from, from_offset, to, to_offset, len, flags);
+}
+
 int killpriv_promise(struct fuse_session *session)
 {
 	static const struct fuse_custom_io io = {
 		.read = read_request,
 		.writev = write_answer,
+		.splice_send = splice_answer,
 	};
 	const int status =
 		fuse_session_custom_io(session, &io, fuse_session_fd(session));

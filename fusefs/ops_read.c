@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bypass.h"
 #include "ops_data.h"
 #include "parked_request.h"
 #include "prefetch.h"
@@ -61,9 +62,13 @@ static void answer(fuse_req_t req, struct open_file *file, uint64_t offset, size
 		reply_status(req, -ENOMEM);
 		return;
 	}
-	status = atomic_load(&inode->torn)
-			 ? -EIO
-			 : cl_read_begin(inode->mapping, offset, len, read);
+	if (atomic_load(&inode->torn)) {
+		reply_status(req, -EIO);
+		return;
+	}
+	if (bypass_read(req, inode, offset, len))
+		return;
+	status = cl_read_begin(inode->mapping, offset, len, read);
 	if (status < 0) {
 		reply_status(req, status);
 		return;

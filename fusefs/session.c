@@ -34,7 +34,7 @@
 	(FUSE_CAP_ASYNC_READ | FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_PARALLEL_DIROPS |    \
 	 FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_DONT_MASK |       \
 	 FUSE_CAP_POSIX_ACL | FUSE_CAP_EXPORT_SUPPORT | FUSE_CAP_CACHE_SYMLINKS |      \
-	 FUSE_CAP_EXPLICIT_INVAL_DATA)
+	 FUSE_CAP_EXPLICIT_INVAL_DATA | FUSE_CAP_SPLICE_WRITE)
 /*
  * And what not. AUTO_INVAL_DATA would win over EXPLICIT_INVAL_DATA and drop whole files
  * for a new mtime. WRITEBACK_CACHE would make the kernel ignore our sizes.
@@ -42,13 +42,13 @@
  * With ASYNC_DIO the kernel completes an asynchronous direct write without dropping the
  * pages that readers have brought in meanwhile (generic_file_direct_write() does it for
  * synchronous ones, fuse_aio_complete() does not): *measured*, they were stale for
- * good. Answers come from memory that stays where it is: no pipes.
+ * good. Requests are small, as a rule, and in a pipe they would cost another system
+ * call; SPLICE_MOVE would take pages away from the store.
  */
 #define UNWANTED                                                                       \
 	(FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_WRITEBACK_CACHE | FUSE_CAP_ASYNC_DIO |    \
-	 FUSE_CAP_HANDLE_KILLPRIV | FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE |     \
-	 FUSE_CAP_SPLICE_MOVE | FUSE_CAP_IOCTL_DIR | FUSE_CAP_POSIX_LOCKS |            \
-	 FUSE_CAP_FLOCK_LOCKS)
+	 FUSE_CAP_HANDLE_KILLPRIV | FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_MOVE |      \
+	 FUSE_CAP_IOCTL_DIR | FUSE_CAP_POSIX_LOCKS | FUSE_CAP_FLOCK_LOCKS)
 /* Since libfuse 3.18: queues of its own for each CPU, beside the threads that we were
  * told to have. */
 #ifdef FUSE_CAP_OVER_IO_URING
@@ -70,6 +70,7 @@ void session_init(void *userdata, struct fuse_conn_info *conn)
 
 	conn->want |= conn->capable & (WANTED | WANTED_KILLPRIV);
 	conn->want &= ~(unsigned)(UNWANTED | UNWANTED_QUEUES);
+	daemon->splices = conn->want & FUSE_CAP_SPLICE_WRITE;
 	conn->max_background = MAX_BACKGROUND;
 	conn->max_write = (unsigned)daemon->max_request_bytes;
 	conn->max_read = (unsigned)daemon->max_request_bytes;

@@ -48,12 +48,12 @@ static struct json_object *range_operations(struct range_stats *stats)
 	return object;
 }
 
-static struct json_object *cache(struct cl_cache *c)
+static struct json_object *cache(struct daemon *daemon)
 {
 	struct json_object *object = json_object_new_object();
 	struct cl_cache_stats stats;
 
-	cl_cache_get_stats(c, &stats);
+	cl_cache_get_stats(daemon->cache, &stats);
 #define PUT(name) put_number(object, #name, stats.name)
 	PUT(pages_total);
 	PUT(pages_used);
@@ -72,6 +72,7 @@ static struct json_object *cache(struct cl_cache *c)
 	PUT(hash_mismatches);
 	PUT(copied_on_write);
 #undef PUT
+	put_number(object, "bypassed_bytes", atomic_load(&daemon->bypassed_bytes));
 	put_number(object, "overhead_per_page_bytes", cl_cache_overhead_per_page());
 	return object;
 }
@@ -195,7 +196,7 @@ char *stats_of_mount(struct daemon *daemon)
 	struct json_object *object = json_object_new_object();
 
 	put_text(object, "version", FOLDFS_VERSION);
-	json_object_object_add(object, "cache", cache(daemon->cache));
+	json_object_object_add(object, "cache", cache(daemon));
 	json_object_object_add(object, "waits", waits(daemon->cache));
 	json_object_object_add(object, "range_operations",
 			       range_operations(&daemon->range_stats));

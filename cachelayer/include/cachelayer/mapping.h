@@ -44,6 +44,10 @@ uint64_t cl_mapping_size(const struct cl_mapping *mapping);
 uint64_t cl_mapping_pages(const struct cl_mapping *mapping);
 uint64_t cl_mapping_dirty_pages(const struct cl_mapping *mapping);
 
+/** Whether any page of a range (bytes) is cached, or being filled. Locks taken: the
+ * page table's. */
+bool cl_mapping_caches(struct cl_mapping *mapping, struct cl_range range);
+
 /** Pages that the upper cache may hold, and the memory it takes to know that, bytes. */
 uint64_t cl_mapping_resident_pages(struct cl_mapping *mapping);
 size_t cl_mapping_resident_bytes(struct cl_mapping *mapping);
