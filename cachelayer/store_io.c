@@ -67,3 +67,14 @@ size_t store_write(struct cl_mapping *mapping, struct iovec *iov, int iovcnt,
 	count_add(&mapping->cache->count.write_bytes, done);
 	return done;
 }
+
+bool store_is_full(int error)
+{
+	return error == -ENOSPC || error == -EDQUOT || error == -EFBIG;
+}
+
+void store_note_error(struct cl_mapping *mapping, int error)
+{
+	if (error && !store_is_full(error))
+		cl_errseq_set(mapping, error);
+}

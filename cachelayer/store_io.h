@@ -26,4 +26,14 @@ ssize_t store_read(struct cl_mapping *mapping, struct iovec *iov, int iovcnt,
 size_t store_write(struct cl_mapping *mapping, struct iovec *iov, int iovcnt,
 		   uint64_t offset, int *ret_error);
 
+/** Whether the store refused for want of room: then what it had, it still has. */
+bool store_is_full(int error);
+
+/**
+ * A write has ended with an error, or with 0. The writer hears of it at once. Where
+ * nothing is known of the bytes any more, so do all who have the file open; that the
+ * store is full concerns only him.
+ */
+void store_note_error(struct cl_mapping *mapping, int error);
+
 #endif

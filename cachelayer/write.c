@@ -8,8 +8,7 @@
  * Pages that are absent get a locked placeholder for that time.
  *
  * Written through, absent pages are not kept afterwards: the upper cache has the bytes,
- * and a page that nobody has read yet would only push out one that somebody has. A long
- * write takes those that are there away for the same reason.
+ * and a page that nobody has read yet would only push out one that somebody has.
  */
 
 #include <errno.h>
@@ -23,9 +22,6 @@
 #include "store_io.h"
 #include "test_point.h"
 #include "verify.h"
-
-/* From so many bytes on, a write through drops the pages that it covers. */
-#define LONG_WRITE ((size_t)128 << 10)
 
 /* A write of so many pages needs no memory. */
 #define FEW_PAGES 17
@@ -106,14 +102,6 @@ static void unlock_range(struct writer *w)
 	w->npages = 0;
 }
 
-/** Whether a page goes, rather than takes bytes: all of it is written through by a long
- *  write. Copying costs more than the page is worth, since the upper cache has them. */
-static bool is_replaced(const struct writer *w, size_t i)
-{
-	return w->len >= LONG_WRITE && !w->mapping->cache->config.writeback &&
-	       part_of(w, i).iov_len == CL_PAGE_SIZE;
-}
-
 /** Have the last page that was locked ready to take bytes. @return 0 or -ENOMEM */
 static int make_ready(struct writer *w)
 {
@@ -121,10 +109,6 @@ static int make_ready(struct writer *w)
 
 	if (!page_test(*page, PAGE_UPTODATE))
 		return 0;
-	if (is_replaced(w, w->npages - 1)) {
-		page_clear(*page, PAGE_UPTODATE);
-		return 0;
-	}
 	if (page_cache_make_writable(page) < 0)
 		return -ENOMEM;
 	/* Its other bytes are about to be used and hashed anew. If they are not what
@@ -163,12 +147,6 @@ static void drop_clean(struct writer *w)
 			page_clear(w->pages[i], PAGE_UPTODATE);
 }
 
-/** Whether the store refused for want of room: then what it had, it still has. */
-static bool is_full(int error)
-{
-	return error == -ENOSPC || error == -EDQUOT || error == -EFBIG;
-}
-
 static ssize_t write_through(struct writer *w)
 {
 	struct iovec iov = {(void *)(uintptr_t)w->buf, w->len};
@@ -176,11 +154,7 @@ static ssize_t write_through(struct writer *w)
 	const size_t done = store_write(w->mapping, &iov, 1, w->offset, &error);
 
 	CL_POINT(write_stored);
-	/* The writer hears of it at once. Where nothing is known of the bytes any more,
-	 * so do all who have the file open; that the store is full concerns only him.
-	 */
-	if (error && !is_full(error))
-		cl_errseq_set(w->mapping, error);
+	store_note_error(w->mapping, error);
 	if (done == 0) {
 		drop_clean(w);
 		return error;
@@ -191,7 +165,7 @@ static ssize_t write_through(struct writer *w)
 		copy_into(w, i, done);
 		verify_update(w->mapping, w->pages[i]);
 	}
-	if (error && !is_full(error))
+	if (error && !store_is_full(error))
 		drop_clean(w);
 	cl_mapping_grow(w->mapping, w->offset + done);
 	return (ssize_t)done;

@@ -233,6 +233,8 @@ static int parse_statement(struct parser *p)
 		spec->config.temporary_copies = true;
 	else if (strcmp(name, "write-back") == 0)
 		spec->config.daemon_writes_back = true;
+	else if (strcmp(name, "write-past") == 0)
+		spec->config.daemon_writes_past = true;
 	else if (strcmp(name, "verify") == 0)
 		spec->verify = true;
 	else

@@ -55,6 +55,7 @@ struct sim_config {
 	unsigned folio_pages;	 /* of folios that readahead makes: a power of two */
 	unsigned readahead;	 /* pages around a fault; 0: none */
 	bool daemon_writes_back; /* a write-back cache below */
+	bool daemon_writes_past; /* all writes of programs are long ones to it */
 };
 
 struct sim_kernel {

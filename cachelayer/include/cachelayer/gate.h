@@ -54,9 +54,10 @@ struct cl_gate_entry {
 	struct cl_range range; /* bytes; aligned to pages by cl_gate_enter() */
 	enum cl_gate_kind kind;
 	/**
-	 * FILL and WRITE: the upper cache holds these pages from now on, so they join
-	 * the resident set when the entry is granted (I1). Left out for a writeback of
-	 * mapped pages, which brings nothing that is not there already.
+	 * FILL, WRITE, and EXCLUSIVE for a write: the upper cache holds these pages
+	 * from now on, so they join the resident set when the entry is granted (I1).
+	 * Left out for a writeback of mapped pages, which brings nothing that is not
+	 * there already.
 	 */
 	bool caches;
 	/**

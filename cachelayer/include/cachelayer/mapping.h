@@ -127,6 +127,34 @@ void cl_prefetch(struct cl_mapping *mapping, struct cl_range range);
 ssize_t cl_write(struct cl_mapping *mapping, const void *buf, size_t len,
 		 uint64_t offset);
 
+/** Where the bytes of a write are that the library need not see: in a pipe, say. */
+struct cl_source {
+	/**
+	 * Bring the next bytes to the store.
+	 * @param store   of the mapping
+	 * @param len     bytes that are left
+	 * @param offset  where they go
+	 * @return bytes, at most len; 0 or a negative errno: it ends here
+	 */
+	ssize_t (*write)(void *arg, void *store, size_t len, uint64_t offset);
+	void *arg;
+};
+
+/**
+ * Write bytes to the store, past the cache: the pages of the range are dropped, those
+ * too that it covers in part. For long writes, whose pages would cost more than they
+ * are worth; cl_write() does the same to who looks on. Blocks for the store.
+ * @param source  called until all is written
+ * @param len     bytes, at least 1
+ * @return bytes written, fewer than len only if the store took fewer; -EINVAL, also in
+ *         a write-back cache; -EFBIG and the store's error as of cl_write()
+ * Gate: EXCLUSIVE over the range. Its entry has `caches` set, as a WRITE's has, if the
+ * upper cache has the bytes (I1).
+ * Locks taken: page locks, one at a time.
+ */
+ssize_t cl_write_past(struct cl_mapping *mapping, const struct cl_source *source,
+		      size_t len, uint64_t offset);
+
 /**
  * Write every dirty page of a range back to the store and wait for it.
  * @return 0, or the first error; a page that failed stays dirty, and the error is
