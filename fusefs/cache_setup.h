@@ -4,7 +4,7 @@
 
 #include "daemon.h"
 
-/** Choose daemon->max_request_bytes: 1 MiB, or what the cache has room for. What is
+/** Choose daemon->max_request_bytes: 512 KiB, or what the cache has room for. What is
  *  wrong is logged. @return 0 or -EINVAL */
 int cache_choose_request_size(struct daemon *daemon);
 

@@ -198,6 +198,14 @@ void serving_will_wait(void)
 	pthread_mutex_unlock(&me->serving->lock);
 }
 
+void serving_expect_long(void)
+{
+	struct server *me = current;
+
+	if (me)
+		me->expects_long = me->serving->pipe_bytes > 0 && !me->has_no_pipe;
+}
+
 /* ------------------------------------------------------------- around a request */
 
 void duty_set_current(struct server *me)

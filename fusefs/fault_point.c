@@ -8,6 +8,7 @@
 #ifdef FOLDFS_TEST_POINTS
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <pthread.h>
@@ -266,6 +267,17 @@ ssize_t fault_pwrite(int fd, const void *buf, size_t len, off_t offset)
 	const struct iovec iov = {(void *)(uintptr_t)buf, len};
 
 	return vectored(ON_WRITE, fd, &iov, 1, offset);
+}
+
+ssize_t fault_splice_to(int pipe_fd, int fd, off_t *offset, size_t len)
+{
+	const int status = strike(ON_WRITE, fd, &len);
+
+	if (status < 0) {
+		errno = -status;
+		return -1;
+	}
+	return splice(pipe_fd, NULL, fd, offset, len, 0);
 }
 
 /* A call that moves nothing. @return 0, or -1 with errno set */

@@ -42,6 +42,8 @@ ssize_t fault_preadv(int fd, const struct iovec *iov, int iovcnt, off_t offset);
 ssize_t fault_pwritev(int fd, const struct iovec *iov, int iovcnt, off_t offset);
 ssize_t fault_pread(int fd, void *buf, size_t len, off_t offset);
 ssize_t fault_pwrite(int fd, const void *buf, size_t len, off_t offset);
+/** splice(2) from a pipe to the store. */
+ssize_t fault_splice_to(int pipe_fd, int fd, off_t *offset, size_t len);
 int fault_fsync(int fd);
 int fault_fdatasync(int fd);
 /** Before a call that changes a range of the file or its size.
@@ -54,12 +56,14 @@ int fault_notification(int fd);
 
 #else
 
-#define FAULT_POINTS	       false
-#define fault_preadv	       preadv
-#define fault_pwritev	       pwritev
-#define fault_pread	       pread
-#define fault_pwrite	       pwrite
-#define fault_fsync	       fsync
+#define FAULT_POINTS  false
+#define fault_preadv  preadv
+#define fault_pwritev pwritev
+#define fault_pread   pread
+#define fault_pwrite  pwrite
+#define fault_fsync   fsync
+#define fault_splice_to(pipe_fd, fd, offset, len)                                      \
+	splice(pipe_fd, NULL, fd, offset, len, 0)
 #define fault_fdatasync	       fdatasync
 #define fault_range(fd)	       0
 #define fault_notification(fd) 0

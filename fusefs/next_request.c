@@ -4,6 +4,8 @@
  *
  * Nobody looks while more threads want to run than there are processors: it would be
  * the time of the program that is served (runnable.h).
+ *
+ * As a rule it is read into memory. After a long one it is taken into a pipe.
  */
 
 #include <errno.h>
@@ -17,6 +19,41 @@
 /* poll(2) that need not sleep. */
 #define AT_ONCE_NS 2000
 
+/* @return as fuse_session_receive_buf() */
+static int receive_in_memory(struct server *me)
+{
+	const int n = fuse_session_receive_buf(me->serving->session, &me->buf);
+
+	if (n > 0) {
+		me->request = &me->buf;
+		me->client_pid = ((const struct fuse_in_header *)me->buf.mem)->pid;
+	}
+	return n;
+}
+
+/* Likewise. */
+static int receive_in_pipe(struct server *me)
+{
+	struct serving *serving = me->serving;
+	int n;
+
+	if (request_pipe_ensure(&me->pipe, serving->pipe_bytes) < 0) {
+		/* Not once more for each request. */
+		me->expects_long = false;
+		me->has_no_pipe = true;
+		return receive_in_memory(me);
+	}
+	n = request_pipe_receive(&me->pipe, fuse_session_fd(serving->session));
+	if (n > 0) {
+		me->piped = (struct fuse_buf){.size = (size_t)n,
+					      .flags = FUSE_BUF_IS_FD,
+					      .fd = me->pipe.fds[0]};
+		me->request = &me->piped;
+	}
+	/* As libfuse says it. */
+	return n == -ENODEV ? 0 : n;
+}
+
 /* Take a request if there is one.
  * @return its bytes; 0 if all has ended; -EAGAIN */
 static int try_receive(struct server *me)
@@ -26,7 +63,7 @@ static int try_receive(struct server *me)
 
 	if (serving_has_ended(serving))
 		return 0;
-	n = fuse_session_receive_buf(serving->session, &me->buf);
+	n = me->expects_long ? receive_in_pipe(me) : receive_in_memory(me);
 	if (n == -EINTR || n == -EAGAIN)
 		return -EAGAIN;
 	if (n <= 0)
@@ -76,13 +113,11 @@ static int look(struct server *me)
 	return n;
 }
 
-/* Required: me->buf has the request that was served last, or nothing. */
 static void stay_near_client(struct server *me)
 {
-	const struct fuse_in_header *header = me->buf.mem;
-
-	if (header && client_place_waits(&me->client, header->pid, serving_now_ns()))
-		client_place_follow(header->pid);
+	if (me->client_pid &&
+	    client_place_waits(&me->client, me->client_pid, serving_now_ns()))
+		client_place_follow(me->client_pid);
 }
 
 int next_request(struct server *me)

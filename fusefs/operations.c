@@ -3,15 +3,15 @@
  * The table of requests.
  *
  * Left out on purpose: getlk, setlk and flock (the kernel keeps locks by itself, and
- * all who could meet in one are on this mount), ioctl, poll, bmap, and write_buf and
- * retrieve_reply (bytes come in memory, not in pipes).
+ * all who could meet in one are on this mount), ioctl, poll, bmap, and write, for which
+ * write_buf stands.
  */
 
 #include "operations.h"
 
+#include "kernel_probe.h"
 #include "ops_attr.h"
 #include "ops_data.h"
-#include "kernel_probe.h"
 #include "ops_dir.h"
 #include "ops_namespace.h"
 #include "ops_xattr.h"
@@ -54,7 +54,7 @@ const struct fuse_lowlevel_ops operations = {
 
 	.open = op_open,
 	.read = op_read,
-	.write = op_write,
+	.write_buf = op_write_buf,
 	.flush = op_flush,
 	.release = op_release,
 	.fsync = op_fsync,

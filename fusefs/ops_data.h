@@ -4,9 +4,9 @@
 
 /*
  * The requests that touch a file's bytes or its size. One file of code per idea:
- * ops_open.c, ops_read.c, ops_write.c, ops_resize.c, ops_fallocate.c, ops_copy.c,
- * ops_sync.c, ops_seek.c. None of them keeps a thread waiting for the gate, for a
- * notification or for another request (R1): what must wait is a parked_request.
+ * ops_open.c, ops_read.c, ops_write.c, long_write.c, ops_resize.c, ops_fallocate.c,
+ * ops_copy.c, ops_sync.c, ops_seek.c. None of them keeps a thread waiting for the gate,
+ * for a notification or for another request (R1): what must wait is a parked_request.
  */
 
 #include "inode_table.h"
@@ -15,8 +15,8 @@
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 	     struct fuse_file_info *fi);
-void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
-	      off_t offset, struct fuse_file_info *fi);
+void op_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *bufv,
+		  off_t offset, struct fuse_file_info *fi);
 void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi);

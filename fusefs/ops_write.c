@@ -7,6 +7,8 @@
  * knows; if the file has been cut shorter since (an O_TRUNC that overtook them), what
  * they have past the end is of a file that is no more.
  *
+ * A long one of a program goes past the cache if it can (long_write.h).
+ *
  * The kernel clears set-id bits before it sends a write, by the mode it knows. The
  * store does so, too, by the mode that is true, if we have no privilege to write
  * without it.
@@ -17,11 +19,13 @@
 #include <string.h>
 
 #include "credentials.h"
+#include "long_write.h"
 #include "notifier.h"
 #include "open_file.h"
 #include "ops_data.h"
 #include "parked_request.h"
 #include "reply.h"
+#include "request_pipe.h"
 
 struct write_request {
 	struct parked_request parked;
@@ -148,29 +152,53 @@ static void park(fuse_req_t req, struct inode *inode, bool writepage, bool clear
 			     (struct cl_range){offset, offset + len});
 }
 
-void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
-	      off_t offset, struct fuse_file_info *fi)
+static void write_now_or_park(fuse_req_t req, struct inode *inode, bool writepage,
+			      bool clears_setid, const char *buf, size_t len,
+			      uint64_t offset)
+{
+	struct cl_gate_entry entry = {
+		.range = {offset, offset + len},
+		.kind = CL_GATE_WRITE,
+		.caches = !writepage, /* mapped pages came in by a READ */
+	};
+	ssize_t n;
+
+	if (clears_setid || !cl_gate_try_enter(inode->mapping, &entry)) {
+		park(req, inode, writepage, clears_setid, buf, len, offset);
+		return;
+	}
+	n = write_bytes(inode, writepage, buf, len, offset);
+	cl_gate_leave(inode->mapping, &entry);
+	answer(req, n);
+}
+
+void op_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *bufv,
+		  off_t offset, struct fuse_file_info *fi)
 {
 	struct inode *inode = open_file_of(fi)->inode;
-	const uint64_t start = (uint64_t)offset;
-	struct cl_gate_entry entry = {
-		.range = {start, start + size},
-		.kind = CL_GATE_WRITE,
-		.caches = !fi->writepage, /* mapped pages came in by a READ */
-	};
 	const bool clears_setid = !fi->writepage && inode->mode & (S_ISUID | S_ISGID);
+	const struct fuse_buf *buf = bufv->buf;
+	char *copy = NULL;
 	ssize_t n;
 
 	(void)ino;
-	if (size == 0) {
+	if (buf->size == 0) {
 		fuse_reply_write(req, 0);
 		return;
 	}
-	if (clears_setid || !cl_gate_try_enter(inode->mapping, &entry)) {
-		park(req, inode, fi->writepage, clears_setid, buf, size, start);
+	if (!fi->writepage && !clears_setid &&
+	    long_write_try(inode, buf, (uint64_t)offset, &n)) {
+		answer(req, n);
 		return;
 	}
-	n = write_bytes(inode, fi->writepage, buf, size, start);
-	cl_gate_leave(inode->mapping, &entry);
-	answer(req, n);
+	if (buf->flags & FUSE_BUF_IS_FD) {
+		n = request_pipe_take(buf->fd, buf->size, &copy);
+		if (n < 0) {
+			reply_status(req, (int)n);
+			return;
+		}
+	}
+	write_now_or_park(req, inode, fi->writepage, clears_setid,
+			  copy ? copy : buf->mem, buf->size, (uint64_t)offset);
+	free(copy);
 }

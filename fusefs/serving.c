@@ -39,7 +39,8 @@ static bool serve_one(struct server *me)
 {
 	const uint64_t state = duty_begin(me);
 
-	fuse_session_process_buf(me->serving->session, &me->buf);
+	me->expects_long = false;
+	fuse_session_process_buf(me->serving->session, me->request);
 	return duty_finish(me, state);
 }
 
@@ -75,6 +76,7 @@ static struct server *make_server(struct serving *serving)
 	if (!server)
 		return NULL;
 	server->serving = serving;
+	server->pipe = REQUEST_PIPE_NONE;
 	server->window.ns_max = serving->poll_ns_max;
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -86,6 +88,7 @@ static struct server *make_server(struct serving *serving)
 static void free_server(struct server *server)
 {
 	pthread_cond_destroy(&server->called);
+	request_pipe_close(&server->pipe);
 	free(server->buf.mem);
 	free(server);
 }
@@ -171,7 +174,8 @@ void serving_stop(struct serving *serving)
 }
 
 int serving_create(struct fuse_session *session, unsigned threads_max,
-		   unsigned poll_ns_max, struct serving **ret_serving)
+		   unsigned poll_ns_max, size_t pipe_bytes,
+		   struct serving **ret_serving)
 {
 	struct serving *serving = calloc(1, sizeof(*serving));
 	int status;
@@ -190,6 +194,7 @@ int serving_create(struct fuse_session *session, unsigned threads_max,
 	serving->session = session;
 	serving->threads_max = threads_max;
 	serving->poll_ns_max = poll_ns_max;
+	serving->pipe_bytes = pipe_bytes;
 	pthread_mutex_init(&serving->lock, NULL);
 	CDS_INIT_LIST_HEAD(&serving->servers);
 	CDS_INIT_LIST_HEAD(&serving->reserve);

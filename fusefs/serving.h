@@ -20,10 +20,13 @@ struct serving;
  * @param threads_max  how many requests may be under way in these threads, at least 1
  * @param poll_ns_max  for how long to look for the next request before sleeping;
  *                     nanoseconds, 0: sleep at once
+ * @param pipe_bytes   most data in a request, bytes, for serving_expect_long(); 0: none
+ *                     is ever taken into a pipe
  * @return 0 or a negative errno
  */
 int serving_create(struct fuse_session *session, unsigned threads_max,
-		   unsigned poll_ns_max, struct serving **ret_serving);
+		   unsigned poll_ns_max, size_t pipe_bytes,
+		   struct serving **ret_serving);
 /** NULL is fine. serving_run() has returned or was never called. */
 void serving_free(struct serving *serving);
 
@@ -44,5 +47,12 @@ void serving_stop(struct serving *serving);
  * thread that is held up unannounced is replaced after a moment, too.
  */
 void serving_will_wait(void);
+
+/**
+ * The request that the calling thread serves was one that is best taken into a pipe,
+ * and the next is likely to be like it: so it is, if there can be a pipe
+ * (request_pipe.h). Nothing if it is not a serving thread.
+ */
+void serving_expect_long(void);
 
 #endif

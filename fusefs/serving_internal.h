@@ -17,6 +17,7 @@
 
 #include "client_place.h"
 #include "poll_window.h"
+#include "request_pipe.h"
 #include "serving.h"
 
 struct runnable;
@@ -40,16 +41,23 @@ struct server {
 	uint64_t state_seen; /* by the deputy's last tick */
 
 	/* Its own. */
-	struct fuse_buf buf;
+	struct fuse_buf buf;	  /* the request, in memory */
+	struct fuse_buf piped;	  /* or in the pipe */
+	struct fuse_buf *request; /* which of the two; NULL before the first */
+	struct request_pipe pipe;
 	struct poll_window window;
 	struct client_place client;
-	bool expects_none; /* the queue was empty when this was last looked at */
+	uint32_t client_pid; /* of the last request in memory; 0: nobody's */
+	bool expects_none;   /* the queue was empty when this was last looked at */
+	bool expects_long;   /* see serving_expect_long() */
+	bool has_no_pipe;    /* it could not be had */
 };
 
 struct serving {
 	/* Set once. */
 	struct fuse_session *session;
 	unsigned threads_max, poll_ns_max;
+	size_t pipe_bytes;
 	int stop_fd; /* an eventfd: wakes the one who sleeps */
 	struct runnable *runnable;
 
@@ -120,7 +128,7 @@ void duty_set_current(struct server *me);
 
 /* -------------------------------------------------------------- next_request.c */
 
-/** The next request, into me->buf. Required: the caller is on duty.
+/** The next request, into me->request. Required: the caller is on duty.
  *  @return its bytes; 0 if all has ended; -EAGAIN: the caller is off duty */
 int next_request(struct server *me);
 

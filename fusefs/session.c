@@ -43,7 +43,8 @@
  * pages that readers have brought in meanwhile (generic_file_direct_write() does it for
  * synchronous ones, fuse_aio_complete() does not): *measured*, they were stale for
  * good. Requests are small, as a rule, and in a pipe they would cost another system
- * call; SPLICE_MOVE would take pages away from the store.
+ * call: when it pays is serving.h's to say, not libfuse's. SPLICE_MOVE would take pages
+ * away from the store.
  */
 #define UNWANTED                                                                       \
 	(FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_WRITEBACK_CACHE | FUSE_CAP_ASYNC_DIO |    \
@@ -137,7 +138,8 @@ int session_create(struct daemon *daemon)
 	fuse_opt_free_args(&args);
 	if (status == 0)
 		status = serving_create(daemon->session, daemon->options.threads,
-					POLL_NS_MAX, &daemon->serving);
+					POLL_NS_MAX, daemon->max_request_bytes,
+					&daemon->serving);
 	return status;
 }
 

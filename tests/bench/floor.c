@@ -166,7 +166,7 @@ int main(int argc, char *argv[])
 	    killpriv_promise(session) < 0)
 		return 1;
 	status = serving_create(session, argc > 4 ? (unsigned)atoi(argv[4]) : 8,
-				(unsigned)atoi(argv[3]) * 1000, &serving);
+				(unsigned)atoi(argv[3]) * 1000, 0, &serving);
 	if (status == 0) {
 		status = serving_run(serving);
 		serving_free(serving);

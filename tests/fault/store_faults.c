@@ -275,6 +275,60 @@ START_TEST(short_writes_are_completed)
 }
 END_TEST
 
+/* Written through they go past the cache; after the first they come in a pipe. */
+START_TEST(long_writes_that_fall_short_are_completed)
+{
+	const int fd = make_file("f", 2 * MIB, 1);
+
+	put_bytes(fd, 0, MIB, 2);
+	arm("f", "store-write-short");
+	put_bytes(fd, 333, 2 * MIB, 3);
+	ok(fsync(fd));
+	ck_assert_uint_gt(struck(), 0);
+	store_has("f", 0, 333, 2);
+	store_has("f", 333, 2 * MIB, 3);
+	arm("f", "none");
+	has_bytes(fd, 333, 2 * MIB, 3);
+	all_is_well(fd, "f");
+	ok(close(fd));
+}
+END_TEST
+
+START_TEST(a_long_write_that_fails_is_told_and_those_after_it_arrive)
+{
+	const int fd = make_file("f", 2 * MIB, 1);
+	char *map = map_shared(fd, 2 * MIB);
+
+	memory_has_bytes(map, 0, 2 * MIB, 1);
+	put_bytes(fd, 0, MIB, 2);
+	ok(fsync(fd));
+	arm("f", "store-write-eio-once");
+	if (writes_back()) {
+		put_bytes(fd, MIB, 512 * KIB, 3);
+	} else {
+		char *room = malloc(512 * KIB);
+
+		ck_assert_ptr_nonnull(room);
+		memset(room, 'w', 512 * KIB);
+		fails_with(EIO, pwrite(fd, room, 512 * KIB, MIB));
+		free(room);
+	}
+	fails_with(EIO, fsync(fd));
+	ck_assert_uint_eq(struck(), 1);
+	put_bytes(fd, MIB, MIB, 4);
+	put_bytes(fd, 0, PAGE, 5);
+	ok(fsync(fd));
+	store_has("f", 0, PAGE, 5);
+	store_has("f", PAGE, MIB - PAGE, 2);
+	store_has("f", MIB, MIB, 4);
+	memory_has_bytes(map, 0, PAGE, 5);
+	memory_has_bytes(map + MIB, MIB, MIB, 4);
+	all_is_well(fd, "f");
+	ok(munmap(map, 2 * MIB));
+	ok(close(fd));
+}
+END_TEST
+
 START_TEST(an_fsync_that_fails_once_is_told_once_to_each_open_file)
 {
 	const int fd = make_file("f", 4 * PAGE, 1);
@@ -362,6 +416,8 @@ void describe(void)
 	everyone(a_mapped_page_that_could_not_be_written_is_told_by_msync);
 	everyone(a_full_store_takes_what_it_can_and_says_so_to_who_wrote);
 	everyone(short_writes_are_completed);
+	everyone(long_writes_that_fall_short_are_completed);
+	everyone(a_long_write_that_fails_is_told_and_those_after_it_arrive);
 	everyone(an_fsync_that_fails_once_is_told_once_to_each_open_file);
 	everyone(a_slow_store_is_slow_and_nothing_else);
 	everyone(a_range_operation_that_the_store_fails_changes_nothing);

@@ -427,6 +427,25 @@ CONTRACT(a_collapse_by_a_bare_system_call_is_seen, by_a_bare_system_call, collap
 CONTRACT(an_insert_by_a_bare_system_call_is_seen, by_a_bare_system_call, insert)
 CONTRACT(a_move_by_a_bare_system_call_is_seen, by_a_bare_system_call, move)
 
+/* ---------------------------------------------------- how the pages came to be there
+ */
+
+/* The kernel has never asked for them. */
+START_TEST(pages_that_only_a_write_has_brought_move_with_a_collapse)
+{
+	const int fd = make_file("f", PAGE, 1);
+	char *map;
+
+	reference_lacks("tmpfs", "has no such operation");
+	put_bytes(fd, 0, 512 * KIB, 2);
+	put_bytes(fd, 512 * KIB, 512 * KIB, 2);
+	map = map_shared(fd, MIB);
+	ok(foldfs_collapse_range(fd, 0, 64 * KIB));
+	memory_has_bytes(map, 64 * KIB, MIB - 64 * KIB, 2);
+	ck_assert(load_faults(map + MIB - 64 * KIB));
+}
+END_TEST
+
 void describe(void)
 {
 	everyone(a_truncation_is_seen_by_every_observer_in_a_process);
@@ -471,4 +490,6 @@ void describe(void)
 	everyone(a_collapse_by_a_bare_system_call_is_seen);
 	everyone(an_insert_by_a_bare_system_call_is_seen);
 	everyone(a_move_by_a_bare_system_call_is_seen);
+
+	everyone(pages_that_only_a_write_has_brought_move_with_a_collapse);
 }

@@ -59,7 +59,7 @@ static void start(void (*serve)(unsigned number), unsigned threads_max,
 	session = fake_session_new(serve);
 	sem_init(&held, 0, 0);
 	sem_init(&release, 0, 0);
-	ck_assert_int_eq(serving_create(session, threads_max, poll_ns_max, &serving),
+	ck_assert_int_eq(serving_create(session, threads_max, poll_ns_max, 0, &serving),
 			 0);
 	ck_assert_int_eq(pthread_create(&runner, NULL, run, NULL), 0);
 }
@@ -564,7 +564,7 @@ END_TEST
 START_TEST(stops_when_it_was_told_to_before_it_began)
 {
 	session = fake_session_new(count_it);
-	ck_assert_int_eq(serving_create(session, THREADS, POLL_NS, &serving), 0);
+	ck_assert_int_eq(serving_create(session, THREADS, POLL_NS, 0, &serving), 0);
 	serving_stop(serving);
 	ck_assert_int_eq(serving_run(serving), 0);
 	serving_free(serving);
