@@ -20,32 +20,42 @@ KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 WORKS = [
     ("range-size", "collapse of 4 KiB off the front; file size grows"),
     ("range-insert-size", "insert of 4 KiB at the front; file size grows"),
-    ("range-length", "collapse in a file of 1 GiB; the length that is cut grows"),
-    ("range-move-length", "move to the end of a file of 1 GiB; the length grows"),
+    ("range-move-size", "move of 4 KiB from the front to the end; file size grows"),
+    ("range-length", "collapse in a file of 4 GiB; the length that is cut grows"),
+    ("range-insert-length", "insert in a file of 4 GiB; the length of the gap grows"),
+    ("range-move-length", "move to the end of a file of 4 GiB; the length grows"),
     ("range-clean", "collapse of 4 KiB, 1 GiB; clean resident pages grow"),
     ("range-dirty", "collapse of 4 KiB, 1 GiB; dirty resident pages grow"),
     ("range-hammers", "collapse of 4 KiB, 64 MiB all dirty; hammering processes grow"),
 ]
 
 
+OPERATIONS = {"range-size": "collapse", "range-insert-size": "insert",
+              "range-move-size": "move", "range-length": "collapse",
+              "range-insert-length": "insert", "range-move-length": "move"}
+
+# How much of a file is data; the rest is a hole. To make it takes longer than anything else.
+DATA_MAX = 256 * MIB
+
+
 def points(name, quick):
     """Each point: x, operation, settings of bench-shift."""
-    if name in ("range-size", "range-insert-size"):
+    operation = OPERATIONS.get(name, "collapse")
+    if name.endswith("-size"):
         sizes = [MIB, 16 * MIB, 256 * MIB] + ([] if quick else [GIB, 8 * GIB, 64 * GIB])
-        operation = "collapse" if name == "range-size" else "insert"
-        # Beyond a GiB the rest is a hole.
-        return [(size, operation, {"bytes": size, "data": min(size, GIB), "len": 4 * KIB,
-                                   "state": "none"}) for size in sizes]
-    whole = 256 * MIB if quick else GIB
-    if name in ("range-length", "range-move-length"):
-        lengths = [4 * KIB, 64 * KIB, MIB, 16 * MIB] + ([] if quick else [256 * MIB])
-        operation = "collapse" if name == "range-length" else "move"
-        return [(length, operation, {"bytes": whole, "len": length, "state": "none"})
-                for length in lengths]
+        # Where the rest is copied, all of what is compared is data.
+        return [(size, operation, {"bytes": size, "len": 4 * KIB, "state": "none",
+                                   "data": size if size <= GIB else DATA_MAX})
+                for size in sizes]
+    if name.endswith("-length"):
+        whole = 256 * MIB if quick else 4 * GIB
+        lengths = [4 * KIB, 64 * KIB, MIB, 16 * MIB] + ([] if quick else [256 * MIB, GIB])
+        return [(length, operation, {"bytes": whole, "len": length, "state": "none",
+                                     "data": DATA_MAX}) for length in lengths]
     if name in ("range-clean", "range-dirty"):
         sizes = [MIB, 16 * MIB, 64 * MIB] + ([] if quick else [256 * MIB, GIB])
-        return [(size, "collapse", {"bytes": whole, "data": size, "len": 4 * KIB,
-                                    "state": name[6:]}) for size in sizes]
+        return [(size, "collapse", {"bytes": 256 * MIB if quick else GIB, "data": size,
+                                    "len": 4 * KIB, "state": name[6:]}) for size in sizes]
     return [(n, "collapse", {"bytes": 64 * MIB, "len": 4 * KIB, "state": "dirty",
                              "hammers": n}) for n in ([0, 1, 6] if quick else [0, 1, 2, 6, 8])]
 

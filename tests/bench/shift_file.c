@@ -212,7 +212,7 @@ static bool operate(const struct setting *setting, int fd)
 		status = foldfs_insert_range(fd, at, len);
 	else if (strcmp(setting->operation, "move") == 0)
 		status = foldfs_move_range(fd, at, len,
-					   (off_t)(setting->data - setting->len));
+					   (off_t)(setting->bytes - setting->len));
 	else if (strcmp(setting->operation, "rename") == 0)
 		copy_and_rename(setting, fd);
 	else
