@@ -112,6 +112,22 @@ START_TEST(a_request_larger_than_agreed_is_refused)
 }
 END_TEST
 
+START_TEST(what_is_cached_is_known_by_range)
+{
+	ck_assert(!cl_mapping_caches(fx.mapping, whole_file));
+	fixture_touch(&fx, page_range(4, 6));
+	ck_assert(cl_mapping_caches(fx.mapping, whole_file));
+	ck_assert(cl_mapping_caches(fx.mapping, page_range(5, 9)));
+	ck_assert(cl_mapping_caches(fx.mapping, page_range(0, 5)));
+	ck_assert(!cl_mapping_caches(fx.mapping, page_range(0, 4)));
+	ck_assert(!cl_mapping_caches(fx.mapping, page_range(6, 40)));
+	/* A byte of a page stands for it. */
+	ck_assert(cl_mapping_caches(fx.mapping,
+				    (struct cl_range){PAGES(6) - 1, PAGES(6) + 1}));
+	ck_assert(cl_mapping_caches(fx.mapping, (struct cl_range){0, PAGES(4) + 1}));
+}
+END_TEST
+
 /* ------------------------------------------------------- how the store is asked */
 
 START_TEST(contiguous_absent_pages_are_one_vectored_read)
@@ -421,6 +437,7 @@ int main(void)
 	tcase_add_test(tc, past_the_end_there_are_no_bytes_and_no_read_of_the_store);
 	tcase_add_test(tc, a_sparse_file_of_8_tib_reads_at_its_far_end);
 	tcase_add_test(tc, a_request_larger_than_agreed_is_refused);
+	tcase_add_test(tc, what_is_cached_is_known_by_range);
 	tcase_add_test(tc, contiguous_absent_pages_are_one_vectored_read);
 	tcase_add_test(tc, a_cached_page_splits_the_read_in_two);
 	tcase_add_test(tc, cached_pages_are_not_read_again);
