@@ -135,8 +135,7 @@ START_TEST(a_change_behind_the_mount_is_seen_by_the_next_open)
 }
 END_TEST
 
-/* The store has less than it had, and nobody has noticed yet: a READ that was passed on
- * would have been short, and the kernel would have cut the file by itself. */
+/* The store has less than it had, and nobody has noticed yet. */
 START_TEST(a_cut_behind_the_mount_is_seen_by_the_next_open)
 {
 	const int fd = reopened("f", LARGE, 1);
@@ -151,6 +150,23 @@ START_TEST(a_cut_behind_the_mount_is_seen_by_the_next_open)
 }
 END_TEST
 
+/* From a short answer the kernel would have taken the size by itself, and have left
+ * alone who has a page of his own past it. */
+START_TEST(a_read_across_a_cut_behind_the_mount_is_not_short)
+{
+	const int fd = reopened("f", LARGE, 1);
+	char *last = map_private(fd, LARGE) + LARGE - PAGE, *buf = malloc(MIB);
+
+	*last = 'X';
+	ok(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED));
+	ok(truncate(behind("f"), 6 * MIB + 16 * KIB));
+	(void)!pread(fd, buf, MIB, 6 * MIB);
+	close(ok(open("f", O_RDONLY)));
+	ck_assert_int_eq(fstat_of(fd).st_size, (off_t)(6 * MIB + 16 * KIB));
+	ck_assert(load_faults(last));
+}
+END_TEST
+
 void describe(void)
 {
 	everyone(a_large_file_reads_as_written);
@@ -160,4 +176,5 @@ void describe(void)
 	everyone(what_a_writer_left_is_what_everybody_finds);
 	everyone(a_change_behind_the_mount_is_seen_by_the_next_open);
 	everyone(a_cut_behind_the_mount_is_seen_by_the_next_open);
+	everyone(a_read_across_a_cut_behind_the_mount_is_not_short);
 }
