@@ -59,16 +59,17 @@ static void run(struct job *job)
 		range.end == CL_RANGE_EOF ? 0 : (off_t)(range.end - range.start);
 	const int fd = mount_path_open(&flush->path);
 
-	if (fd >= 0) {
+	if (fd >= 0)
 		/* Its failure is no error: see above. */
 		(void)sync_file_range(fd, (off_t)range.start, len,
 				      SYNC_FILE_RANGE_WRITE);
-		close(fd);
-	}
 	pthread_mutex_lock(&flush->lock);
 	flush->done = true;
 	pthread_cond_signal(&flush->changed);
 	pthread_mutex_unlock(&flush->lock);
+	/* With --no-open that takes the inode's lock, so it waits for the operation. */
+	if (fd >= 0)
+		close(fd);
 	put(flush);
 }
 

@@ -7,7 +7,7 @@
  * the kernel gets are in the resident set (I2).
  *   - Nobody has the file open for writing on the mount, and nothing of it is dirty. So
  *     no write of ours is under way that I7 would have to keep apart from this, and the
- *     store has all there is.
+ *     store has all there is. With --no-open nobody knows that, so it is not done.
  *   - An answer that is shorter than asked for would make the kernel cut the file
  *     (DESIGN.md, fact 7). So the bytes are gathered in a pipe of our own first; if the
  *     store has fewer than it had, the READ takes the usual way.
@@ -113,8 +113,8 @@ static bool is_worth_it(struct inode *inode, uint64_t offset, size_t len)
 	const struct daemon *daemon = inode->daemon;
 	const uint64_t size = cl_mapping_size(inode->mapping);
 
-	return !FAULT_POINTS && daemon->splices && len >= LEN_MIN &&
-	       (offset | len) % CL_PAGE_SIZE == 0 &&
+	return !FAULT_POINTS && daemon->splices && !daemon->options.no_open &&
+	       len >= LEN_MIN && (offset | len) % CL_PAGE_SIZE == 0 &&
 	       size > daemon->options.cache_size_bytes && len <= size &&
 	       offset <= size - len && atomic_load(&inode->store_write_fd) < 0 &&
 	       cl_mapping_dirty_pages(inode->mapping) == 0;

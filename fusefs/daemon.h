@@ -32,6 +32,7 @@ struct options {
 	bool foreground;
 	bool debug;
 	bool read_only;
+	bool no_open; /* the kernel is to send no OPEN; not with writeback */
 	bool noatime;
 	bool nodiratime;
 	bool nonempty;	     /* mount over a directory that is not empty */

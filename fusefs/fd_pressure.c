@@ -18,6 +18,7 @@
 #include "inode_table.h"
 #include "kept_fd.h"
 #include "log.h"
+#include "standing_open.h"
 #include "submounts.h"
 #include "worker_pool.h"
 
@@ -29,6 +30,8 @@
 #define SLOW_PERCENT	   75
 /* Of files that nobody has open at the moment (kept_fd.h). */
 #define KEPT_PERCENT	   10
+/* With --no-open, of those used lately, and twice more (standing_open.h). */
+#define STANDING_PERCENT   5
 #define SLOWEST_US	   4000
 /* At once; then we look how many that has freed. */
 #define BATCH		   4096
@@ -218,6 +221,7 @@ static void relieve(struct daemon *daemon, int limit)
 	struct batch *batch;
 	int excess;
 
+	standing_open_close_idle();
 	kept_fd_drop_all();
 	while ((excess = descriptors_in_use(daemon) - low) > 0) {
 		batch = batch_create(daemon, (size_t)excess);
@@ -245,6 +249,7 @@ int fd_pressure_create(struct daemon *daemon, struct fd_pressure **ret_pressure)
 	pressure->daemon = daemon;
 	pressure->limit = raise_limit();
 	kept_fd_set_max((size_t)pressure->limit * KEPT_PERCENT / 100);
+	standing_open_set_max((size_t)pressure->limit * STANDING_PERCENT / 100);
 	pressure->job.run = run;
 	*ret_pressure = pressure;
 	return 0;

@@ -285,6 +285,16 @@ static void take_out(struct inode_table *table, struct inode *inode,
 		nodeid_release(table->nodeids, given_up);
 }
 
+bool inode_get_unless_zero(struct inode *inode)
+{
+	uint64_t refs = atomic_load(&inode->refs);
+
+	while (refs > 0)
+		if (atomic_compare_exchange_weak(&inode->refs, &refs, refs + 1))
+			return true;
+	return false;
+}
+
 void inode_put(struct inode *inode, uint64_t n)
 {
 	struct inode_table *table = inode->daemon->inodes;

@@ -27,6 +27,9 @@ struct inode_key {
 	int64_t birth_ns; /* 0 where the store has none */
 };
 
+struct open_file;
+#define STANDING_SLOTS 2
+
 /** What we last knew of the file's content; see change_guard.h. */
 struct content_sample {
 	uint64_t size;
@@ -65,6 +68,10 @@ struct inode {
 	uint64_t watch_read;  /* told of what was read then */
 	unsigned watch_tries; /* above 0: in its list */
 	struct cds_list_head watch_retry;
+
+	/* standing_open.c, with --no-open: for reading, for writing. Guarded by its
+	 * lock. */
+	struct open_file *standing[STANDING_SLOTS];
 
 	/* Directories, guarded by sample_lock: what the kernel's listing is of. */
 	struct content_sample listing;
@@ -206,6 +213,9 @@ uint64_t inode_clock_ns(void);
  *  one frees the inode: it must not be called with a lock of an inode held. */
 void inode_get(struct inode *inode);
 void inode_put(struct inode *inode, uint64_t n);
+/** Take a reference of an inode that somebody may be freeing just now, while something
+ *  keeps him from getting done. @return whether nobody is */
+bool inode_get_unless_zero(struct inode *inode);
 
 /** Attributes of an inode as to be shown: sizes from the page cache where that is
  *  newer, inode numbers made unique across devices. Returns 0 or a negative errno.

@@ -24,6 +24,7 @@
 #include "remount.h"
 #include "session.h"
 #include "shutdown.h"
+#include "standing_open.h"
 #include "startup.h"
 #include "watch.h"
 #include "worker_pool.h"
@@ -101,6 +102,8 @@ static int set_up(struct daemon *daemon)
 		status = make_inode_table(daemon);
 	if (status == 0)
 		status = watch_create(daemon, &daemon->watch);
+	if (status == 0)
+		status = standing_open_start(daemon);
 	return status;
 }
 
@@ -134,6 +137,7 @@ static void drain_pools(struct daemon *daemon)
 static void tear_down(struct daemon *daemon)
 {
 	watch_stop(daemon->watch);
+	standing_open_stop();
 	drain_pools(daemon);
 	worker_pool_free(daemon->notifications);
 	worker_pool_free(daemon->own_calls);

@@ -24,6 +24,7 @@
 #include "kept_fd.h"
 #include "log.h"
 #include "notifier.h"
+#include "standing_open.h"
 #include "watch.h"
 
 /* ----------------------------------------------------------- store descriptors */
@@ -223,6 +224,7 @@ int inode_data_init(struct inode *inode)
 void inode_data_free(struct inode *inode)
 {
 	assert(!inode->revalidation);
+	standing_open_forget(inode);
 	dirty_hold_forget(inode);
 	cl_mapping_free(inode->mapping);
 	inode->mapping = NULL;
@@ -314,7 +316,7 @@ static int register_open(struct inode *inode, int flags)
 	return status;
 }
 
-int open_file_get(struct inode *inode, int flags, struct fuse_file_info *fi)
+int open_file_create(struct inode *inode, int flags, struct open_file **ret_file)
 {
 	struct open_file *file = calloc(1, sizeof(*file));
 	int status;
@@ -336,7 +338,17 @@ int open_file_get(struct inode *inode, int flags, struct fuse_file_info *fi)
 	file->refs = 1;
 	file->errseq = cl_errseq_sample(inode->mapping);
 	pthread_mutex_init(&file->lock, NULL);
+	*ret_file = file;
+	return 0;
+}
 
+int open_file_get(struct inode *inode, int flags, struct fuse_file_info *fi)
+{
+	struct open_file *file;
+	const int status = open_file_create(inode, flags, &file);
+
+	if (status < 0)
+		return status;
 	fi->fh = (uintptr_t)file;
 	fi->keep_cache = 1;
 	/* Nothing to report and nothing to write when a mere reader closes. */
@@ -344,7 +356,13 @@ int open_file_get(struct inode *inode, int flags, struct fuse_file_info *fi)
 	return 0;
 }
 
-void open_file_put(struct open_file *file)
+void open_file_ref(struct open_file *file)
+{
+	atomic_fetch_add_explicit(&file->refs, 1, memory_order_relaxed);
+	inode_get(file->inode);
+}
+
+void open_file_abandon(struct open_file *file)
 {
 	struct inode *inode = file->inode;
 
@@ -363,5 +381,12 @@ void open_file_put(struct open_file *file)
 	pthread_mutex_destroy(&file->lock);
 	free(file);
 	store_put(inode);
+}
+
+void open_file_put(struct open_file *file)
+{
+	struct inode *inode = file->inode;
+
+	open_file_abandon(file);
 	inode_put(inode, 1);
 }

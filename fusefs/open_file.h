@@ -19,14 +19,21 @@ enum store_access {
 	STORE_WRITE = 2, /* and for reading as well, if that is permitted */
 };
 
-/** One open(2) of the mount; lives in fi->fh. */
+/** One open(2) of the mount, which lives in fi->fh; or a standing open. */
 struct open_file {
 	/* Set once. */
-	struct inode *inode; /* with a reference */
+	struct inode *inode; /* each reference comes with one of the inode */
 	int flags;
 	int access; /* of enum store_access */
 
-	_Atomic unsigned refs; /* the kernel's, and one per prefetch under way */
+	/* The kernel's, one per request and prefetch under way; and of a standing open
+	 * its list's, which comes without one of the inode. */
+	_Atomic unsigned refs;
+
+	/* Guarded by standing_open.c's lock. */
+	unsigned standing_class;
+	uint64_t used_ns;
+	struct cds_list_head standing_node;
 
 	pthread_mutex_t lock;
 	/* Guarded by lock. */
@@ -35,7 +42,7 @@ struct open_file {
 	cl_errseq_t errseq;
 };
 
-/** The open file of a request. */
+/** The open file in a request, if there is one. */
 static inline struct open_file *open_file_of(const struct fuse_file_info *fi)
 {
 	return (struct open_file *)(uintptr_t)fi->fh;
@@ -63,10 +70,17 @@ int inode_mapping_ensure(struct inode *inode);
  */
 int open_file_get(struct inode *inode, int flags, struct fuse_file_info *fi);
 
-/** Drop a reference of an open file; the last one gives its share of the store's
- *  descriptor and of the inode back. Owed by whoever got an open that the kernel never
- *  heard of (fuse_reply_open() failed). */
+/** Likewise, of which the kernel does not hear.
+ *  @param ret_file  with one reference */
+int open_file_create(struct inode *inode, int flags, struct open_file **ret_file);
+
+/** Another reference, and one of the inode. */
+void open_file_ref(struct open_file *file);
+/** Drop both; the last one gives its share of the store's descriptor back. Owed by
+ *  whoever got an open that the kernel never heard of (fuse_reply_open() failed). */
 void open_file_put(struct open_file *file);
+/** Drop a reference that comes without one of the inode. */
+void open_file_abandon(struct open_file *file);
 
 /**
  * Use the store's file apart from any open of the mount: descriptors stay open, and

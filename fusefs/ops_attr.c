@@ -19,13 +19,13 @@
 #include "ops_data.h"
 #include "reply.h"
 #include "size_adoption.h"
+#include "standing_open.h"
 #include "store_stat.h"
 #include "watch.h"
 
 #define TIMES_TO_SET                                                                   \
 	(FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_ATIME_NOW |         \
 	 FUSE_SET_ATTR_MTIME_NOW)
-
 void attr_reply(fuse_req_t req, struct inode *inode)
 {
 	/* Before it is looked at. */
@@ -113,20 +113,25 @@ static void clear_setid(struct inode *inode, fuse_req_t req)
 void setattr_rest(fuse_req_t req, struct inode *inode, const struct stat *attr,
 		  int to_set, struct fuse_file_info *fi)
 {
+	const bool sets_mode = to_set & FUSE_SET_ATTR_MODE;
 	int status = 0;
 
 	(void)fi;
+	if (sets_mode && standing_open_is_loss(attr->st_mode))
+		standing_open_before_loss(inode);
 	change_begin(inode);
 	if (to_set == 0)
 		clear_setid(inode, req);
 	/* The owner first: it clears set-id bits, which the mode may set again. */
 	if (to_set & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID))
 		status = set_owner(inode, attr, to_set);
-	if (status == 0 && to_set & FUSE_SET_ATTR_MODE)
+	if (status == 0 && sets_mode)
 		status = set_mode(inode, attr->st_mode);
 	if (status == 0 && to_set & TIMES_TO_SET)
 		status = set_times(inode, attr, to_set);
 	change_end(inode);
+	if (sets_mode)
+		standing_open_after_loss(inode);
 	if (status < 0)
 		reply_status(req, status);
 	else

@@ -20,6 +20,7 @@
 #include "ops_data.h"
 #include "parked_request.h"
 #include "reply.h"
+#include "standing_open.h"
 
 /* A caller goes on from a short count; and nobody waits too long for the gate. */
 #define MAX_COPY_BYTES	 ((uint64_t)128 << 20)
@@ -28,6 +29,7 @@
 struct copy_request {
 	struct parked_request parked;
 	fuse_req_t req;
+	struct open_file *from_file, *to_file; /* with a reference each */
 	struct inode *from, *to;
 	uint64_t from_offset, to_offset, len;
 };
@@ -134,6 +136,18 @@ static ssize_t copy(const struct copy_request *request)
 	return status < 0 ? status : copied;
 }
 
+/* @param copied  bytes, or a negative errno */
+static void finish(struct copy_request *request, ssize_t copied)
+{
+	if (copied < 0)
+		reply_status(request->req, (int)copied);
+	else
+		fuse_reply_write(request->req, (size_t)copied);
+	open_file_put(request->from_file);
+	open_file_put(request->to_file);
+	free(request);
+}
+
 static void enter_destination(struct copy_request *request);
 
 static void run_copy(struct parked_request *parked)
@@ -141,7 +155,6 @@ static void run_copy(struct parked_request *parked)
 	struct copy_request *request = (struct copy_request *)parked;
 	struct inode *to = request->to;
 	const mode_t mode = to->mode;
-	fuse_req_t req = request->req;
 	ssize_t copied;
 
 	if (cl_mapping_size(to->mapping) < parked->entry.range.start) {
@@ -152,12 +165,8 @@ static void run_copy(struct parked_request *parked)
 	}
 	copied = copy(request);
 	parked_request_leave(parked);
-	free(request);
 	notifier_tell_mode(to, mode);
-	if (copied < 0)
-		reply_status(req, (int)copied);
-	else
-		fuse_reply_write(req, (size_t)copied);
+	finish(request, copied);
 }
 
 static void enter_destination(struct copy_request *request)
@@ -180,12 +189,10 @@ static void run_source(struct parked_request *parked)
 	const int status = cl_writeback(parked->inode->mapping, parked->entry.range);
 
 	parked_request_leave(parked);
-	if (status < 0) {
-		reply_status(request->req, status);
-		free(request);
-	} else {
+	if (status < 0)
+		finish(request, status);
+	else
 		enter_destination(request);
-	}
 }
 
 /* All of it, not just the range: a store that lacks the last page seems to end before
@@ -198,15 +205,33 @@ static void enter_source(struct copy_request *request)
 			     (struct cl_range){0, CL_RANGE_EOF});
 }
 
+/* Both files, as they are open. */
+static int get_files(struct copy_request *request, struct inode *from,
+		     const struct fuse_file_info *fi_from, struct inode *to,
+		     const struct fuse_file_info *fi_to)
+{
+	int status;
+
+	status = request_file(from, fi_from, STANDING_READ, &request->from_file);
+	if (status < 0)
+		return status;
+	status = request_file(to, fi_to, STANDING_WRITE, &request->to_file);
+	if (status < 0)
+		open_file_put(request->from_file);
+	request->from = from;
+	request->to = to;
+	return status;
+}
+
 void op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t offset_in,
 			struct fuse_file_info *fi_in, fuse_ino_t ino_out,
 			off_t offset_out, struct fuse_file_info *fi_out, size_t len,
 			int flags)
 {
+	struct daemon *daemon = daemon_of(req);
 	struct copy_request *request;
+	int status;
 
-	(void)ino_in;
-	(void)ino_out;
 	if (flags != 0 || offset_in < 0 || offset_out < 0) {
 		reply_status(req, -EINVAL);
 		return;
@@ -216,9 +241,14 @@ void op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t offset_in,
 		reply_status(req, -ENOMEM);
 		return;
 	}
+	status = get_files(request, inode_of(daemon, ino_in), fi_in,
+			   inode_of(daemon, ino_out), fi_out);
+	if (status < 0) {
+		reply_status(req, status);
+		free(request);
+		return;
+	}
 	request->req = req;
-	request->from = open_file_of(fi_in)->inode;
-	request->to = open_file_of(fi_out)->inode;
 	request->from_offset = (uint64_t)offset_in;
 	request->to_offset = (uint64_t)offset_out;
 	request->len = len < MAX_COPY_BYTES ? len : MAX_COPY_BYTES;

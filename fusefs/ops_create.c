@@ -17,6 +17,7 @@
 #include "ops_namespace.h"
 #include "reply.h"
 #include "size_adoption.h"
+#include "standing_open.h"
 #include "store_stat.h"
 
 /* What is to be made. */
@@ -118,7 +119,10 @@ static void open_and_reply(fuse_req_t req, struct inode *inode, const struct sta
 	struct fuse_entry_param entry;
 	int status;
 
-	status = open_file_get(inode, fi->flags, fi);
+	if (inode->daemon->options.no_open)
+		status = standing_open_created(inode, attr->st_mode, fi);
+	else
+		status = open_file_get(inode, fi->flags, fi);
 	if (status < 0) {
 		inode_put(inode, 1);
 		reply_status(req, status);
@@ -127,7 +131,8 @@ static void open_and_reply(fuse_req_t req, struct inode *inode, const struct sta
 	entry_fill(inode, attr, (struct trust){0}, &entry);
 	adoption_answered(inode, attr);
 	if (fuse_reply_create(req, &entry, fi) < 0) {
-		open_file_put(open_file_of(fi));
+		if (fi->fh != 0)
+			open_file_put(open_file_of(fi));
 		inode_put(inode, 1);
 	}
 }

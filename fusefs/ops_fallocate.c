@@ -20,9 +20,11 @@
 #include "parked_request.h"
 #include "range_request.h"
 #include "reply.h"
+#include "standing_open.h"
 
 struct fallocate_request {
 	struct parked_request parked;
+	struct open_file *file; /* with a reference */
 	int mode;
 	uint64_t offset, len;
 };
@@ -77,6 +79,7 @@ static void run(struct parked_request *parked)
 	struct inode *inode = parked->inode;
 	const uint64_t size = cl_mapping_size(inode->mapping);
 	const mode_t mode = inode->mode;
+	struct open_file *file = request->file;
 	fuse_req_t req = parked->req;
 	int status;
 
@@ -91,6 +94,7 @@ static void run(struct parked_request *parked)
 	free(request);
 	notifier_tell_mode(inode, mode);
 	reply_status(req, status);
+	open_file_put(file);
 }
 
 /* Whether bytes become zeros and the size stays: then it is a range operation, and no
@@ -118,13 +122,39 @@ static void zero(fuse_req_t req, struct inode *inode, int mode, uint64_t offset,
 	range_request_start(req, inode, &op, mode);
 }
 
+/* Takes over the reference of the file. */
+static void fallocate_file(fuse_req_t req, struct open_file *file, int mode,
+			   uint64_t offset, uint64_t len)
+{
+	struct inode *inode = file->inode;
+	struct fallocate_request *request;
+
+	if (zeroes_within(inode, mode, offset, len)) {
+		zero(req, inode, mode, offset, len);
+		open_file_put(file);
+		return;
+	}
+	request = calloc(1, sizeof(*request));
+	if (!request) {
+		reply_status(req, -ENOMEM);
+		open_file_put(file);
+		return;
+	}
+	request->parked =
+		(struct parked_request){.inode = inode, .req = req, .run = run};
+	request->file = file;
+	request->mode = mode;
+	request->offset = offset;
+	request->len = len;
+	enter(request);
+}
+
 void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t length,
 		  struct fuse_file_info *fi)
 {
-	struct inode *inode = open_file_of(fi)->inode;
-	struct fallocate_request *request;
+	struct open_file *file;
+	int status;
 
-	(void)ino;
 	if (!allocate_mode_known(mode)) {
 		reply_status(req, -EOPNOTSUPP);
 		return;
@@ -133,19 +163,9 @@ void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t 
 		reply_status(req, offset < 0 || length <= 0 ? -EINVAL : -EFBIG);
 		return;
 	}
-	if (zeroes_within(inode, mode, (uint64_t)offset, (uint64_t)length)) {
-		zero(req, inode, mode, (uint64_t)offset, (uint64_t)length);
-		return;
-	}
-	request = calloc(1, sizeof(*request));
-	if (!request) {
-		reply_status(req, -ENOMEM);
-		return;
-	}
-	request->parked =
-		(struct parked_request){.inode = inode, .req = req, .run = run};
-	request->mode = mode;
-	request->offset = (uint64_t)offset;
-	request->len = (uint64_t)length;
-	enter(request);
+	status = request_file(inode_of(daemon_of(req), ino), fi, STANDING_WRITE, &file);
+	if (status < 0)
+		reply_status(req, status);
+	else
+		fallocate_file(req, file, mode, (uint64_t)offset, (uint64_t)length);
 }

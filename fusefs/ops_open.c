@@ -2,6 +2,9 @@
 /*
  * OPEN: where a program may count on seeing what others had written when they closed
  * the file. So a change behind the mount that shows by now is taken in first.
+ *
+ * With --no-open the answer to the first one is that there are none: the kernel goes on
+ * by itself, and sends no other, and no RELEASE (standing_open.h).
  */
 
 #include <errno.h>
@@ -93,6 +96,10 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct opening *opening;
 	int status;
 
+	if (inode->daemon->options.no_open) {
+		reply_status(req, -ENOSYS);
+		return;
+	}
 	status = atomic_load(&inode->torn) ? -EIO : open_file_get(inode, fi->flags, fi);
 	if (status < 0) {
 		reply_status(req, status);

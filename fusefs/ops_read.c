@@ -4,7 +4,7 @@
  *
  * The gate is held until the answer has gone out: whoever closes it knows then that no
  * page on its way to the kernel is unknown to him (I2). After the answer the file may
- * be closed and forgotten at once, so the inode is referenced for the rest.
+ * be closed and forgotten at once, so file and inode are referenced for the rest.
  */
 
 #include <errno.h>
@@ -19,10 +19,12 @@
 #include "read_buffer.h"
 #include "reply.h"
 #include "size_adoption.h"
+#include "standing_open.h"
 
 struct read_request {
 	struct parked_request parked;
-	struct open_file *file;
+	struct open_file *file; /* with a reference */
+	bool direct;
 	uint64_t offset;
 	size_t len;
 };
@@ -51,7 +53,8 @@ static void reply_padded(fuse_req_t req, const struct cl_read *read, size_t len)
 }
 
 /* Gate: FILL over the range. */
-static void answer(fuse_req_t req, struct open_file *file, uint64_t offset, size_t len)
+static void answer(fuse_req_t req, struct open_file *file, uint64_t offset, size_t len,
+		   bool direct)
 {
 	struct inode *inode = file->inode;
 	struct cl_read *read = read_buffer(inode->daemon->cache);
@@ -74,8 +77,7 @@ static void answer(fuse_req_t req, struct open_file *file, uint64_t offset, size
 		return;
 	}
 	prefetch_after(file, offset, read->bytes);
-	padded_len = adoption_padded_len(inode, offset, len, read->bytes,
-					 file->flags & O_DIRECT);
+	padded_len = adoption_padded_len(inode, offset, len, read->bytes, direct);
 	if (padded_len > read->bytes)
 		reply_padded(req, read, padded_len);
 	else
@@ -86,48 +88,60 @@ static void answer(fuse_req_t req, struct open_file *file, uint64_t offset, size
 static void run(struct parked_request *parked)
 {
 	struct read_request *request = (struct read_request *)parked;
-	struct inode *inode = parked->inode;
+	struct open_file *file = request->file;
 
-	answer(parked->req, request->file, request->offset, request->len);
+	answer(parked->req, file, request->offset, request->len, request->direct);
 	parked_request_leave(parked);
 	free(request);
-	inode_put(inode, 1);
+	open_file_put(file);
+}
+
+static void park(fuse_req_t req, struct open_file *file, struct cl_range range,
+		 bool direct)
+{
+	struct read_request *request = calloc(1, sizeof(*request));
+
+	if (!request) {
+		open_file_put(file);
+		reply_status(req, -ENOMEM);
+		return;
+	}
+	request->parked =
+		(struct parked_request){.inode = file->inode, .req = req, .run = run};
+	request->parked.caches = true;
+	request->parked.maybe_direct = direct;
+	request->file = file;
+	request->direct = direct;
+	request->offset = range.start;
+	request->len = (size_t)(range.end - range.start);
+	parked_request_enter(&request->parked, CL_GATE_FILL, range);
 }
 
 void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 	     struct fuse_file_info *fi)
 {
-	struct open_file *file = open_file_of(fi);
-	struct inode *inode = file->inode;
+	struct inode *inode = inode_of(daemon_of(req), ino);
 	const uint64_t start = (uint64_t)offset;
+	const bool direct = fi->flags & O_DIRECT;
 	struct cl_gate_entry entry = {
 		.range = {start, start + size},
 		.kind = CL_GATE_FILL,
 		.caches = true,
-		.maybe_direct = file->flags & O_DIRECT,
+		.maybe_direct = direct,
 	};
-	struct read_request *request;
+	struct open_file *file;
+	int status;
 
-	(void)ino;
-	inode_get(inode);
-	if (cl_gate_try_enter(inode->mapping, &entry)) {
-		answer(req, file, start, size);
-		cl_gate_leave(inode->mapping, &entry);
-		inode_put(inode, 1);
+	status = request_file(inode, fi, STANDING_READ, &file);
+	if (status < 0) {
+		reply_status(req, status);
 		return;
 	}
-	request = calloc(1, sizeof(*request));
-	if (!request) {
-		inode_put(inode, 1);
-		reply_status(req, -ENOMEM);
+	if (!cl_gate_try_enter(inode->mapping, &entry)) {
+		park(req, file, entry.range, direct);
 		return;
 	}
-	request->parked =
-		(struct parked_request){.inode = inode, .req = req, .run = run};
-	request->parked.caches = true;
-	request->parked.maybe_direct = entry.maybe_direct;
-	request->file = file;
-	request->offset = start;
-	request->len = size;
-	parked_request_enter(&request->parked, CL_GATE_FILL, entry.range);
+	answer(req, file, start, size, direct);
+	cl_gate_leave(inode->mapping, &entry);
+	open_file_put(file);
 }

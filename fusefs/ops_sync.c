@@ -14,10 +14,11 @@
 #include "ops_data.h"
 #include "parked_request.h"
 #include "reply.h"
+#include "standing_open.h"
 
 struct sync_request {
 	struct parked_request parked;
-	struct open_file *file;
+	struct open_file *file; /* of an FSYNC: with a reference */
 	bool data_only;
 	void (*finish)(struct sync_request *request);
 };
@@ -101,13 +102,23 @@ static void finish_fsync(struct sync_request *request)
 	pthread_mutex_unlock(&file->lock);
 	reply_status(request->parked.req, status);
 	free(request);
+	open_file_put(file);
 }
 
 void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
 {
-	(void)ino;
-	if (start(req, open_file_of(fi), datasync != 0, finish_fsync) < 0)
-		reply_status(req, -ENOMEM);
+	struct open_file *file;
+	int status;
+
+	status =
+		request_file(inode_of(daemon_of(req), ino), fi, STANDING_EITHER, &file);
+	if (status == 0) {
+		status = start(req, file, datasync != 0, finish_fsync);
+		if (status < 0)
+			open_file_put(file);
+	}
+	if (status < 0)
+		reply_status(req, status);
 }
 
 /* -------------------------------------------------------------------- RELEASE */
@@ -133,6 +144,11 @@ void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct open_file *file = open_file_of(fi);
 
 	(void)ino;
+	/* Created before the kernel knew of --no-open. */
+	if (!file) {
+		reply_status(req, 0);
+		return;
+	}
 	/* Without memory the pages are left to the flusher. */
 	if (cl_mapping_dirty_pages(file->inode->mapping) == 0 ||
 	    start(req, file, false, finish_release) < 0)

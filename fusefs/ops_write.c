@@ -26,9 +26,11 @@
 #include "parked_request.h"
 #include "reply.h"
 #include "request_pipe.h"
+#include "standing_open.h"
 
 struct write_request {
 	struct parked_request parked;
+	struct open_file *file; /* with a reference */
 	bool writepage;
 	bool clears_setid;
 	uint64_t offset;
@@ -111,6 +113,7 @@ static void run(struct parked_request *parked)
 {
 	struct write_request *request = (struct write_request *)parked;
 	struct inode *inode = parked->inode;
+	struct open_file *file = request->file;
 	const mode_t mode = inode->mode;
 	fuse_req_t req = parked->req;
 	ssize_t n;
@@ -125,22 +128,25 @@ static void run(struct parked_request *parked)
 	free(request);
 	notifier_tell_mode(inode, mode);
 	answer(req, n);
+	open_file_put(file);
 }
 
-static void park(fuse_req_t req, struct inode *inode, bool writepage, bool clears_setid,
-		 const char *buf, size_t len, uint64_t offset)
+static void park(fuse_req_t req, struct open_file *file, bool writepage,
+		 bool clears_setid, const char *buf, size_t len, uint64_t offset)
 {
 	struct write_request *request = malloc(sizeof(*request) + len);
 
 	if (!request) {
+		open_file_put(file);
 		reply_status(req, -ENOMEM);
 		return;
 	}
 	*request = (struct write_request){
-		.parked = {.inode = inode,
+		.parked = {.inode = file->inode,
 			   .req = req,
 			   .run = run,
 			   .caches = !writepage},
+		.file = file,
 		.writepage = writepage,
 		.clears_setid = clears_setid,
 		.offset = offset,
@@ -152,10 +158,12 @@ static void park(fuse_req_t req, struct inode *inode, bool writepage, bool clear
 			     (struct cl_range){offset, offset + len});
 }
 
-static void write_now_or_park(fuse_req_t req, struct inode *inode, bool writepage,
+/* Takes over the reference of the file. */
+static void write_now_or_park(fuse_req_t req, struct open_file *file, bool writepage,
 			      bool clears_setid, const char *buf, size_t len,
 			      uint64_t offset)
 {
+	struct inode *inode = file->inode;
 	struct cl_gate_entry entry = {
 		.range = {offset, offset + len},
 		.kind = CL_GATE_WRITE,
@@ -164,41 +172,54 @@ static void write_now_or_park(fuse_req_t req, struct inode *inode, bool writepag
 	ssize_t n;
 
 	if (clears_setid || !cl_gate_try_enter(inode->mapping, &entry)) {
-		park(req, inode, writepage, clears_setid, buf, len, offset);
+		park(req, file, writepage, clears_setid, buf, len, offset);
 		return;
 	}
 	n = write_bytes(inode, writepage, buf, len, offset);
 	cl_gate_leave(inode->mapping, &entry);
 	answer(req, n);
+	open_file_put(file);
+}
+
+/* Likewise. */
+static void write_file(fuse_req_t req, struct open_file *file, bool writepage,
+		       const struct fuse_buf *buf, uint64_t offset)
+{
+	struct inode *inode = file->inode;
+	const bool clears_setid = !writepage && inode->mode & (S_ISUID | S_ISGID);
+	char *copy = NULL;
+	ssize_t n = 0;
+
+	if (!writepage && !clears_setid && long_write_try(inode, buf, offset, &n)) {
+		answer(req, n);
+		open_file_put(file);
+		return;
+	}
+	if (buf->flags & FUSE_BUF_IS_FD)
+		n = request_pipe_take(buf->fd, buf->size, &copy);
+	if (n < 0) {
+		reply_status(req, (int)n);
+		open_file_put(file);
+		return;
+	}
+	write_now_or_park(req, file, writepage, clears_setid, copy ? copy : buf->mem,
+			  buf->size, offset);
+	free(copy);
 }
 
 void op_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *bufv,
 		  off_t offset, struct fuse_file_info *fi)
 {
-	struct inode *inode = open_file_of(fi)->inode;
-	const bool clears_setid = !fi->writepage && inode->mode & (S_ISUID | S_ISGID);
-	const struct fuse_buf *buf = bufv->buf;
-	char *copy = NULL;
-	ssize_t n;
+	struct open_file *file;
+	int status;
 
-	(void)ino;
-	if (buf->size == 0) {
+	if (bufv->buf->size == 0) {
 		fuse_reply_write(req, 0);
 		return;
 	}
-	if (!fi->writepage && !clears_setid &&
-	    long_write_try(inode, buf, (uint64_t)offset, &n)) {
-		answer(req, n);
-		return;
-	}
-	if (buf->flags & FUSE_BUF_IS_FD) {
-		n = request_pipe_take(buf->fd, buf->size, &copy);
-		if (n < 0) {
-			reply_status(req, (int)n);
-			return;
-		}
-	}
-	write_now_or_park(req, inode, fi->writepage, clears_setid,
-			  copy ? copy : buf->mem, buf->size, (uint64_t)offset);
-	free(copy);
+	status = request_file(inode_of(daemon_of(req), ino), fi, STANDING_WRITE, &file);
+	if (status < 0)
+		reply_status(req, status);
+	else
+		write_file(req, file, fi->writepage, bufv->buf, (uint64_t)offset);
 }

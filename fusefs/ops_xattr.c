@@ -22,6 +22,7 @@
 #include "change_guard.h"
 #include "ops_control.h"
 #include "reply.h"
+#include "standing_open.h"
 #include "store_stat.h"
 
 #define ACCESS_ACL     "system.posix_acl_access"
@@ -70,18 +71,24 @@ void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *v
 		 size_t size, int flags)
 {
 	struct inode *inode = inode_of(daemon_of(req), ino);
+	const bool is_acl = strcmp(name, ACCESS_ACL) == 0;
 	int status = 0;
 
 	if (control_is_ours(name)) {
 		control_set(req, inode, name, value, size, flags);
 		return;
 	}
+	/* It can be a change of mode. */
+	if (is_acl)
+		standing_open_before_loss(inode);
 	change_begin(inode);
 	if (setxattr(fd_path(inode->fd).text, name, value, size, flags) < 0)
 		status = -errno;
-	else if (strcmp(name, ACCESS_ACL) == 0)
+	else if (is_acl)
 		drop_setgid(req, inode);
 	change_end(inode);
+	if (is_acl)
+		standing_open_after_loss(inode);
 	reply_status(req, status);
 }
 

@@ -208,6 +208,13 @@ static int set_watch(struct options *options, const char *value)
 	return 0;
 }
 
+static int set_no_open(struct options *options, const char *value)
+{
+	(void)value;
+	options->no_open = true;
+	return 0;
+}
+
 static int set_nonempty(struct options *options, const char *value)
 {
 	(void)value;
@@ -243,6 +250,7 @@ static const struct option_spec specs[] = {
 	{"attr-timeout", required_argument, set_attr_timeout},
 	{"entry-timeout", required_argument, set_entry_timeout},
 	{"watch", optional_argument, set_watch},
+	{"no-open", no_argument, set_no_open},
 	{"nonempty", no_argument, set_nonempty},
 	{"debug", no_argument, set_debug},
 };
@@ -412,6 +420,12 @@ enum options_result options_parse(int argc, char *argv[], struct options *ret_op
 			"Try 'foldfs --help'.\n",
 			argc - optind < 2 ? "SOURCE and MOUNTPOINT are needed"
 					  : "too many arguments");
+		return OPTIONS_WRONG;
+	}
+	if (ret_options->no_open && ret_options->writeback) {
+		fprintf(stderr,
+			"foldfs: --no-open does not go with --writeback: nobody would be "
+			"told when a file is closed. Leave one of them out\n");
 		return OPTIONS_WRONG;
 	}
 	ret_options->source = strdup(argv[optind]);

@@ -75,7 +75,7 @@ void prefetch_after(struct open_file *file, uint64_t offset, size_t len_bytes)
 		pthread_mutex_unlock(&file->lock);
 		return;
 	}
-	file->refs++;
+	open_file_ref(file);
 	*prefetch = (struct prefetch){{.run = run}, file, range};
 	worker_pool_submit(file->inode->daemon->continuations, &prefetch->job);
 }

@@ -72,6 +72,11 @@ void session_init(void *userdata, struct fuse_conn_info *conn)
 	conn->want |= conn->capable & (WANTED | WANTED_KILLPRIV);
 	conn->want &= ~(unsigned)(UNWANTED | UNWANTED_QUEUES);
 	daemon->splices = conn->want & FUSE_CAP_SPLICE_WRITE;
+	if (daemon->options.no_open) {
+		/* An open that truncates has to be told otherwise: by SETATTR. */
+		conn->want &= ~(unsigned)FUSE_CAP_ATOMIC_O_TRUNC;
+		conn->want |= conn->capable & FUSE_CAP_NO_OPEN_SUPPORT;
+	}
 	conn->max_background = MAX_BACKGROUND;
 	conn->max_write = (unsigned)daemon->max_request_bytes;
 	conn->max_read = (unsigned)daemon->max_request_bytes;

@@ -48,24 +48,13 @@ static struct cds_hlist_head *bucket_of(struct watch *watch, int descriptor)
 	return &watch->buckets[(unsigned)descriptor & (BUCKETS - 1)];
 }
 
-/* Somebody may be dropping the last reference just now. */
-static bool get_unless_zero(struct inode *inode)
-{
-	uint64_t refs = atomic_load(&inode->refs);
-
-	while (refs > 0)
-		if (atomic_compare_exchange_weak(&inode->refs, &refs, refs + 1))
-			return true;
-	return false;
-}
-
 struct inode *watch_find(struct watch *watch, int descriptor)
 {
 	struct inode *inode, *found = NULL;
 
 	pthread_mutex_lock(&watch->lock);
 	cds_hlist_for_each_entry_2(inode, bucket_of(watch, descriptor), watch_node) {
-		if (inode->watched == descriptor && get_unless_zero(inode)) {
+		if (inode->watched == descriptor && inode_get_unless_zero(inode)) {
 			found = inode;
 			break;
 		}
