@@ -40,11 +40,13 @@
 #include "store_test_point.h"
 
 /* On a disk a window costs three syncs, so it is long; and what is not staged costs two
- * for each `len` bytes, so it has to be long, too. In memory a sync is nothing, and
- * short windows stay in the processor's caches. The one for memory is measured, see DESIGN.md. */
+ * for each `len` bytes, so it has to be long, too. In memory a sync is nothing, and a
+ * window that stays in the processor's cache from the first copy to the last is the
+ * faster: the file's pages, ours, and the journal's. (Measured on tmpfs: 1 GiB in 560 ms
+ * with 1 MiB, 440 with 256 KiB, 405 with 128 KiB.) */
 #define DISK_WINDOW_BYTES	 ((uint64_t)64 << 20)
 #define DISK_STAGE_BELOW_BYTES	 ((uint64_t)16 << 20)
-#define MEMORY_WINDOW_BYTES	 ((uint64_t)1 << 20)
+#define MEMORY_WINDOW_BYTES	 ((uint64_t)128 << 10)
 #define MEMORY_STAGE_BELOW_BYTES ((uint64_t)64 << 10)
 /* Between two tellings of how far it is. */
 #define PROGRESS_BYTES		 ((uint64_t)64 << 20)
