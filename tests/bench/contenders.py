@@ -22,8 +22,13 @@ class Contender:
         self.pieces = pieces    # what else it is good for: names of works, or () for all
         self.source = self.path = None
         self.process = None
+        self.started_with = None
+
+    def is_peer(self):
+        return self.name.split("-")[0] in ("passthrough_ll", "bindfs", "mergerfs")
 
     def start(self, store, mounts):
+        self.started_with = (store, mounts)
         self.source = os.path.join(store, self.name)
         os.makedirs(self.source, exist_ok=True)
         if not self.command:
@@ -56,6 +61,10 @@ class Contender:
             self.process.kill()
             self.process.wait()
         self.process = None
+
+    def restart(self):
+        self.stop()
+        self.start(*self.started_with)
 
     def cpu_seconds(self):
         """What the daemon has used so far, all threads."""

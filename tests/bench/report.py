@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt  # noqa: E402
 
 STORES = ["tmpfs", "ext4", "xfs", "btrfs"]
 ORDER = ["store", "floor", "floor-sleeps", "foldfs", "foldfs-32M", "foldfs-writeback",
+         "foldfs-watch", "foldfs-no-open",
          "passthrough_ll", "passthrough_ll-default", "bindfs", "bindfs-default", "mergerfs",
          "mergerfs-default", "copy-and-rename"]
 PEERS = ["passthrough_ll", "passthrough_ll-default", "bindfs", "bindfs-default", "mergerfs",
@@ -55,6 +56,10 @@ def head(data):
     lines += ["", "| command | seed | load before | at |", "|---|---|---|---|"]
     lines += ["| `%s` | %d | %.1f | %s |" % (run["command"], run["seed"], run["load"],
                                           run["at"]) for run in data["runs"]]
+    failures = data.get("failures", [])
+    lines += [""] if failures else []
+    lines += ["- `%s` on %s: %s could not do it: %s" % (
+        one["work"], one["store"], one["contender"], one["said"]) for one in failures]
     return lines + [""]
 
 

@@ -8,6 +8,7 @@ table and the plots from it.
 """
 
 import argparse
+import atexit
 import datetime
 import json
 import os
@@ -98,6 +99,26 @@ def machine():
                         encoding="ascii").read().strip()}
 
 
+# What all pipes of one user may have together, pages. Each contender would have that for
+# itself if it were alone, as it will be where it is used; here they have one user.
+PIPE_PAGES = "/proc/sys/fs/pipe-user-pages-soft"
+
+
+def give_each_its_pipes():
+    def write(value):
+        with open(PIPE_PAGES, "w", encoding="ascii") as setting:
+            setting.write(value)
+
+    with open(PIPE_PAGES, encoding="ascii") as setting:
+        before = setting.read()
+    try:
+        write("0")
+        atexit.register(write, before)
+    except OSError as error:
+        sys.stderr.write("%s: %s; those who splice may come off badly\n" % (
+            PIPE_PAGES, error.strerror))
+
+
 # ------------------------------------------------------------------------------ measure
 
 def is_wanted(name, prefixes):
@@ -110,20 +131,42 @@ def takes_part(contender, work):
     return not contender.pieces or is_wanted(work.name, contender.pieces)
 
 
-def measure(bench, work, all_of_them, samples, options):
+class Runners:
+    """Who takes part in a work. A peer that cannot do it is left out, which is a result."""
+
+    def __init__(self, those, work, store, results):
+        self.those, self.work, self.store, self.results = list(those), work, store, results
+
+    def attempt(self, contender, action):
+        """What action() says; or None, and it is out."""
+        try:
+            return action()
+        except (OSError, subprocess.CalledProcessError) as error:
+            if not contender.is_peer():
+                raise
+            said = (getattr(error, "stderr", None) or str(error)).strip().split("\n")[-1]
+            sys.stderr.write("%-8s %-28s %-24s failed: %s\n" % (
+                self.store, self.work.name, contender.name, said))
+            self.results.failed(self.work.name, self.store, contender.name, said)
+            self.those.remove(contender)
+            contender.restart()  # for the works that follow
+            return None
+
+
+def measure(bench, work, runners, samples, options):
     """All samples of one work: {contender: [value, ...]}, {contender: [extra, ...]}."""
-    those = [c for c in all_of_them if takes_part(c, work)]
-    values, extras = {c.name: [] for c in those}, {c.name: [] for c in those}
-    for contender in those:
-        work.prepare(bench, contender)
+    taken = {c.name: [] for c in runners.those}
+    for contender in list(runners.those):
+        runners.attempt(contender, lambda c=contender: work.prepare(bench, c))
     for number in range(samples):
-        turn = number % len(those)
+        turn = number % len(runners.those)
         time.sleep(options.pause)
-        for contender in those[turn:] + those[:turn]:
-            value, extra = work.sample(bench, contender, options.seed + number)
-            values[contender.name].append(value)
-            extras[contender.name].append(extra)
-    return values, extras
+        for contender in runners.those[turn:] + runners.those[:turn]:
+            one = runners.attempt(contender, lambda c=contender: work.sample(
+                bench, c, options.seed + number))
+            if one:
+                taken[contender.name].append(one)
+    return {c.name: taken[c.name] for c in runners.those}
 
 
 def row(work, store, name, values, extras, options):
@@ -149,11 +192,13 @@ def run_store(kind, chosen, options, results):
             contender.start(store.path, folder)
             started.append(contender)
         for work in chosen:
-            values, extras = measure(bench, work, started, samples, options)
-            for name, sample in values.items():
-                results.put(row(work, kind, name, sample, extras[name], options))
+            runners = Runners([c for c in started if takes_part(c, work)], work, kind,
+                              results)
+            for name, sample in measure(bench, work, runners, samples, options).items():
+                values, extras = zip(*sample)
+                results.put(row(work, kind, name, values, extras, options))
                 sys.stderr.write("%-8s %-28s %-24s %12.3f %s\n" % (
-                    kind, work.name, name, statistics.median(sample), work.unit))
+                    kind, work.name, name, statistics.median(values), work.unit))
             results.save()  # what follows may be broken off
     finally:
         for contender in started:
@@ -190,6 +235,11 @@ class Results:
         self.data["rows"] = [old for old in self.data["rows"] if key(old) != key(new)]
         self.data["rows"].append(new)
 
+    def failed(self, work, store, contender, said):
+        one = {"work": work, "store": store, "contender": contender, "said": said}
+        if one not in self.data.setdefault("failures", []):
+            self.data["failures"].append(one)
+
     def begin(self, options):
         self.data["machine"] = machine()
         self.data["runs"].append({
@@ -217,6 +267,7 @@ def main():
         if os.geteuid() != 0:
             sys.exit("contrib/bench: mounting stores needs root")
         results.begin(options)
+        give_each_its_pipes()
         for kind in options.stores.split(","):
             if chosen:
                 run_store(kind, chosen, options, results)
