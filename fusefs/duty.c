@@ -250,6 +250,21 @@ void duty_slept(struct serving *serving)
 	pthread_mutex_unlock(&serving->lock);
 }
 
+bool duty_pass_on(struct server *me)
+{
+	struct serving *serving = me->serving;
+	const struct timespec moment = {.tv_nsec = 1000000};
+
+	if (atomic_load(&serving->buffers) == 0)
+		return false;
+	pthread_mutex_lock(&serving->lock);
+	go_off_duty(me);
+	call_if_nobody(serving);
+	pthread_mutex_unlock(&serving->lock);
+	nanosleep(&moment, NULL);
+	return true;
+}
+
 bool duty_leave_to_others(struct server *me)
 {
 	struct serving *serving = me->serving;

@@ -25,6 +25,9 @@ static int receive_in_memory(struct server *me)
 	const int n = fuse_session_receive_buf(me->serving->session, &me->buf);
 
 	if (n > 0) {
+		if (!me->has_buffer)
+			atomic_fetch_add(&me->serving->buffers, 1);
+		me->has_buffer = true;
 		me->request = &me->buf;
 		me->client_pid = ((const struct fuse_in_header *)me->buf.mem)->pid;
 	}
@@ -55,7 +58,7 @@ static int receive_in_pipe(struct server *me)
 }
 
 /* Take a request if there is one.
- * @return its bytes; 0 if all has ended; -EAGAIN */
+ * @return its bytes; 0 if all has ended; -EAGAIN; -ENOMEM: the caller is off duty */
 static int try_receive(struct server *me)
 {
 	struct serving *serving = me->serving;
@@ -66,6 +69,8 @@ static int try_receive(struct server *me)
 	n = me->expects_long ? receive_in_pipe(me) : receive_in_memory(me);
 	if (n == -EINTR || n == -EAGAIN)
 		return -EAGAIN;
+	if (n == -ENOMEM && duty_pass_on(me))
+		return n;
 	if (n <= 0)
 		serving_end(serving, n);
 	return n > 0 ? n : 0;

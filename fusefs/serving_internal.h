@@ -51,6 +51,7 @@ struct server {
 	bool expects_none;   /* the queue was empty when this was last looked at */
 	bool expects_long;   /* see serving_expect_long() */
 	bool has_no_pipe;    /* it could not be had */
+	bool has_buffer;     /* libfuse has found memory for buf */
 };
 
 struct serving {
@@ -68,6 +69,7 @@ struct serving {
 				       tick */
 	_Atomic bool asleep;	    /* the one on duty has gone to sleep */
 	_Atomic bool deputy_asleep; /* no ticks */
+	_Atomic unsigned buffers;   /* servers that have one */
 
 	pthread_mutex_t lock;
 	/* Guarded by it. */
@@ -120,6 +122,11 @@ bool duty_finish(struct server *me, uint64_t state);
  * it. Locks taken: lock. */
 bool duty_leave_to_others(struct server *me);
 
+/** The caller cannot take a request, for want of memory; somebody who has a buffer can.
+ *  Sleeps for a moment, so that they are first. Locks taken: lock.
+ *  @return whether the caller has gone off duty: there is somebody */
+bool duty_pass_on(struct server *me);
+
 /** The caller has slept, which it said in `asleep`: ticks go on. Locks taken: lock. */
 void duty_slept(struct serving *serving);
 
@@ -129,7 +136,7 @@ void duty_set_current(struct server *me);
 /* -------------------------------------------------------------- next_request.c */
 
 /** The next request, into me->request. Required: the caller is on duty.
- *  @return its bytes; 0 if all has ended; -EAGAIN: the caller is off duty */
+ *  @return its bytes; 0 if all has ended; -EAGAIN, -ENOMEM: the caller is off duty */
 int next_request(struct server *me);
 
 #endif

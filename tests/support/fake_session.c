@@ -22,6 +22,7 @@ struct fuse_session {
 	void (*serve)(unsigned number);
 	int fd; /* an eventfd that counts what is queued */
 	_Atomic uint32_t client_tid;
+	_Atomic bool starved;
 	_Atomic unsigned long looks;
 
 	pthread_mutex_t lock;
@@ -84,6 +85,11 @@ void fake_session_come_from(struct fuse_session *session, uint32_t tid)
 	atomic_store(&session->client_tid, tid);
 }
 
+void fake_session_starve(struct fuse_session *session)
+{
+	atomic_store(&session->starved, true);
+}
+
 unsigned long fake_session_looks(struct fuse_session *session)
 {
 	return atomic_load(&session->looks);
@@ -103,6 +109,8 @@ int fuse_session_receive_buf(struct fuse_session *session, struct fuse_buf *buf)
 	uint64_t one;
 
 	atomic_fetch_add(&session->looks, 1);
+	if (!buf->mem && atomic_load(&session->starved))
+		return -ENOMEM;
 	if (read(session->fd, &one, sizeof(one)) < 0)
 		return -errno;
 	pthread_mutex_lock(&session->lock);

@@ -26,6 +26,9 @@ void fake_session_send(struct fuse_session *session, unsigned number);
  *  errno. */
 void fake_session_fail(struct fuse_session *session, int status);
 
+/** From now on there is no memory for a buffer; a thread that has one keeps it. */
+void fake_session_starve(struct fuse_session *session);
+
 /** Requests come from this thread; at first from one that is not known. */
 void fake_session_come_from(struct fuse_session *session, uint32_t tid);
 

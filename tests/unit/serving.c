@@ -278,6 +278,34 @@ static void meet(unsigned number)
 	count_it(number);
 }
 
+START_TEST(who_has_no_memory_for_a_request_leaves_it_to_who_has)
+{
+	start(hold_the_first, THREADS, POLL_NS);
+	fake_session_send(session, 0);
+	await(&held);
+	fake_session_starve(session);
+	for (unsigned i = 1; i <= 10; i++)
+		fake_session_send(session, i);
+	usleep(20000);
+	ck_assert_uint_eq(atomic_load(&served), 0);
+	sem_post(&release);
+	await_served(11);
+	check_duty();
+	stop();
+}
+END_TEST
+
+START_TEST(without_memory_for_any_thread_it_says_so_and_ends)
+{
+	start(count_it, THREADS, POLL_NS);
+	fake_session_starve(session);
+	fake_session_send(session, 0);
+	finish();
+	ck_assert_int_eq(returned_status, -ENOMEM);
+	ck_assert_uint_eq(atomic_load(&served), 0);
+}
+END_TEST
+
 START_TEST(as_many_serve_as_are_held_up)
 {
 	start(meet, THREADS, POLL_NS);
@@ -639,6 +667,8 @@ int main(void)
 	tcase_add_test(duty,
 		       without_another_thread_the_next_request_waits_for_the_first);
 	tcase_add_test(duty, what_waits_outside_of_a_request_relieves_nobody);
+	tcase_add_test(duty, who_has_no_memory_for_a_request_leaves_it_to_who_has);
+	tcase_add_test(duty, without_memory_for_any_thread_it_says_so_and_ends);
 	tcase_add_test(duty, as_many_serve_as_are_held_up);
 	tcase_add_test(duty, there_are_never_more_threads_than_allowed);
 	tcase_add_test(duty, no_request_is_left_lying_whatever_others_do);
