@@ -26,6 +26,7 @@
 #include "store_stat.h"
 
 #define ACCESS_ACL     "system.posix_acl_access"
+#define DEFAULT_ACL    "system.posix_acl_default"
 #define TRUSTED_PREFIX "trusted."
 /* As many of a caller's groups as we look at. */
 #define GROUPS_MAX     1024
@@ -108,6 +109,19 @@ void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 	reply_status(req, status);
 }
 
+/*
+ * A store without ACLs says so to who asks for one. The kernel, which asks on behalf of
+ * everybody who opens a file of somebody else, takes only ENODATA for "there is none",
+ * and hands the rest on to him.
+ */
+static int without_acl(const char *name, int error)
+{
+	const bool is_acl = strcmp(name, ACCESS_ACL) == 0 ||
+			    strcmp(name, DEFAULT_ACL) == 0;
+
+	return is_acl && error == EOPNOTSUPP ? ENODATA : error;
+}
+
 void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
 	struct inode *inode = inode_of(daemon_of(req), ino);
@@ -127,7 +141,7 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 	}
 	len = getxattr(fd_path(inode->fd).text, name, value, size);
 	if (len < 0)
-		reply_status(req, -errno);
+		reply_status(req, -without_acl(name, errno));
 	else if (size == 0)
 		fuse_reply_xattr(req, (size_t)len);
 	else
