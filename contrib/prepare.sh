@@ -15,21 +15,28 @@ step() { printf '\n== %s\n' "$*"; }
 die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
 am_root() { [ "$(id -u)" = 0 ]; }
 
-wanted_packages() { sed 's/#.*//' "$TOP/contrib/packages.txt" | xargs -n 1; }
+# wanted_packages [LIST]...: packages.txt, and packages-LIST.txt for each LIST.
+wanted_packages() {
+	local list
+	for list in packages.txt "${@/#/packages-}"; do
+		sed 's/#.*//' "$TOP/contrib/${list%.txt}.txt"
+	done | xargs -n 1 | sort -u
+}
 
 missing_packages() {
-	wanted_packages | while read -r package; do
+	wanted_packages "$@" | while read -r package; do
 		dpkg-query -W -f '${Status}' "$package" 2>/dev/null |
 			grep -q '^install ok installed' || echo "$package"
 	done
 }
 
+# install_packages [LIST]...: see wanted_packages.
 install_packages() {
 	local missing
 	step "packages"
 	command -v dpkg-query >/dev/null ||
-		die "no dpkg here: see that what contrib/packages.txt names is installed"
-	mapfile -t missing < <(missing_packages)
+		die "no dpkg here: see that what contrib/packages*.txt name is installed"
+	mapfile -t missing < <(missing_packages "$@")
 	if [ ${#missing[@]} = 0 ]; then
 		echo "all there"
 		return
@@ -47,10 +54,16 @@ apt_install() {
 		</dev/null
 }
 
+# build_tree [TARGET]...: all of it, set up with its tests; or the targets alone, without.
 build_tree() {
+	local tests=true
+	[ $# = 0 ] || tests=false
 	step "build, in $BUILD"
 	if [ ! -e "$BUILD/build.ninja" ]; then
-		meson setup "$BUILD" "$TOP" || die "meson setup failed"
+		meson setup "-Dtests=$tests" "$BUILD" "$TOP" || die "meson setup failed"
+	elif [ $tests = true ] && [ ! -d "$BUILD/tests" ]; then
+		# The demonstration has set it up.
+		meson configure "$BUILD" -Dtests=true || die "meson configure failed"
 	fi
-	meson compile -C "$BUILD" || die "the build failed"
+	meson compile -C "$BUILD" "$@" || die "the build failed"
 }
