@@ -26,6 +26,9 @@ void gate_init(struct invalidate_gate *gate, struct wait_class *waits)
 	gate->granted = gate->parked = (struct gate_queue){0};
 	gate->nparked = 0;
 	gate->page_writes = 0;
+	gate->watched = NULL;
+	gate->nwatched = 0;
+	gate->writebacks = 0;
 	resident_set_init(&gate->resident);
 }
 
@@ -167,8 +170,18 @@ static void pages_of(struct cl_range range, uint64_t *ret_start, uint64_t *ret_e
 /** What the upper cache sends for a dirty page that it has to drop. */
 static bool is_page_writeback(const struct cl_gate_entry *entry)
 {
-	return entry->kind == CL_GATE_WRITE && !entry->caches &&
+	return entry->writes_back &&
 	       entry->range.end - entry->range.start == CL_PAGE_SIZE;
+}
+
+/** A writeback comes or leaves. */
+static void count_writeback(struct invalidate_gate *gate, struct cl_range range)
+{
+	bool touches = false;
+
+	for (unsigned i = 0; i < gate->nwatched; i++)
+		touches |= cl_range_overlaps(gate->watched[i], range);
+	gate->writebacks += touches;
 }
 
 static void grant(struct invalidate_gate *gate, struct cl_gate_entry *entry)
@@ -277,6 +290,7 @@ static bool enter(struct cl_mapping *mapping, struct cl_gate_entry *entry,
 
 	cl_rank_assert_not_held(CL_RANK_PAGE);
 	assert(entry->range.start <= entry->range.end);
+	assert(!entry->writes_back || (entry->kind == CL_GATE_WRITE && !entry->caches));
 	entry->range = cl_range_page_align(entry->range);
 	entry->rescued = false;
 	cl_mutex_lock(&gate->lock);
@@ -287,6 +301,8 @@ static bool enter(struct cl_mapping *mapping, struct cl_gate_entry *entry,
 	} else if (may_park) {
 		park(gate, entry);
 	}
+	if (entry->writes_back && (granted || may_park))
+		count_writeback(gate, entry->range);
 	if (granted && entry->kind == CL_GATE_CLOSE)
 		grant_all_parked(gate, &list);
 	cl_mutex_unlock(&gate->lock);
@@ -349,9 +365,18 @@ void cl_gate_leave(struct cl_mapping *mapping, struct cl_gate_entry *entry)
 	assert(entry->state == CL_GATE_GRANTED);
 	queue_remove(&gate->granted, entry);
 	entry->state = CL_GATE_IDLE;
+	if (entry->writes_back)
+		count_writeback(gate, entry->range);
 	grant_all_parked(gate, &list);
 	cl_mutex_unlock(&gate->lock);
 	call_granted(&list);
+}
+
+void cl_gate_refused(struct cl_mapping *mapping, struct cl_range range)
+{
+	cl_mutex_lock(&mapping->gate.lock);
+	count_writeback(&mapping->gate, range);
+	cl_mutex_unlock(&mapping->gate.lock);
 }
 
 size_t gate_rescue(struct invalidate_gate *gate, struct cl_range range,
@@ -386,6 +411,30 @@ uint64_t gate_page_writes(struct invalidate_gate *gate)
 
 	cl_mutex_unlock(&gate->lock);
 	return page_writes;
+}
+
+void gate_watch(struct invalidate_gate *gate, const struct cl_range *ranges,
+		unsigned nranges)
+{
+	cl_mutex_lock(&gate->lock);
+	gate->watched = ranges;
+	gate->nwatched = nranges;
+	gate->writebacks = 0;
+	cl_mutex_unlock(&gate->lock);
+}
+
+void gate_unwatch(struct invalidate_gate *gate)
+{
+	gate_watch(gate, NULL, 0);
+}
+
+bool gate_saw_writeback(struct invalidate_gate *gate)
+{
+	cl_mutex_lock(&gate->lock);
+	const bool saw = gate->writebacks > 0;
+
+	cl_mutex_unlock(&gate->lock);
+	return saw;
 }
 
 bool gate_fill_parked(struct invalidate_gate *gate, struct cl_range range)

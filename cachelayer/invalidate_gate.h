@@ -26,6 +26,9 @@ struct invalidate_gate {
 	struct gate_queue parked; /* oldest first; a CLOSE that waits is here, too */
 	size_t nparked;
 	uint64_t page_writes; /* WRITEs of one page that have been granted so far */
+	const struct cl_range *watched; /* where writebacks are counted */
+	unsigned nwatched;
+	uint64_t writebacks; /* that came or left there; see gate_watch() */
 	struct resident_set resident;
 };
 
@@ -58,6 +61,18 @@ size_t gate_rescue(struct invalidate_gate *gate, struct cl_range range,
 /** How many WRITEs of a single page have been granted so far: what a notification
  * brings down one at a time. */
 uint64_t gate_page_writes(struct invalidate_gate *gate);
+
+/**
+ * For the fence: count, from now on and from zero, each writeback that touches one of
+ * these ranges when it comes (granted or parked) and again when it leaves. So nothing
+ * is counted only if none came and none was inside.
+ * @param ranges  stay where they are until gate_unwatch(); bytes. One caller at a time
+ */
+void gate_watch(struct invalidate_gate *gate, const struct cl_range *ranges,
+		unsigned nranges);
+void gate_unwatch(struct invalidate_gate *gate);
+/** Whether anything was counted. */
+bool gate_saw_writeback(struct invalidate_gate *gate);
 
 /** Whether a FILL that touches the range (bytes) is parked. */
 bool gate_fill_parked(struct invalidate_gate *gate, struct cl_range range);

@@ -143,7 +143,8 @@ static int verify_empty(struct range_run *r)
 	return 0;
 }
 
-/** Steps 2 and 3, up to an EXCLUSIVE entry with nothing resident (I2). */
+/** Steps 2 and 3, up to an EXCLUSIVE entry with nothing resident (I2) and no WRITE of
+ *  the range on its way (I9). */
 static int close_and_chase(struct range_run *r)
 {
 	struct cl_mapping *mapping = r->mapping;
@@ -164,12 +165,15 @@ static int close_and_chase(struct range_run *r)
 		if (ret > 0)
 			continue;
 		CL_POINT(chased);
-		op_monitor_phase(&r->monitored, "waiting for requests to end", true);
-		cl_gate_enter_wait(mapping, &r->exclusive);
-		if (!any_resident(r))
-			return 0;
-		/* A READ that was rescued last has come in between. */
-		cl_gate_leave(mapping, &r->exclusive);
+		ret = fence_enter_exclusive(r);
+		if (ret < 0)
+			return ret;
+		if (ret == 0) {
+			if (!any_resident(r))
+				return 0;
+			/* A READ that was rescued last has come in between. */
+			cl_gate_leave(mapping, &r->exclusive);
+		}
 		if (++r->report.rounds > CHASE_ROUNDS_MAX)
 			return -EBUSY;
 	}
@@ -306,7 +310,7 @@ int cl_range_op_run(struct cl_mapping *mapping, const struct cl_range_op *op,
 		return ret;
 	ret = run_steps(&r, max_size, change_store, arg);
 	op_monitor_end(&r.monitored);
-	r.report.rescued = r.monitored.rescued;
+	r.report.rescued += r.monitored.rescued;
 	if (ret_report)
 		*ret_report = r.report;
 	return ret;

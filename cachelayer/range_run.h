@@ -3,8 +3,9 @@
 #define CACHELAYER_RANGE_RUN_H
 
 /*
- * One range operation while it runs: what its steps share (range_op.c), and the part of
- * them that has the upper cache let go (chase.c).
+ * One range operation while it runs: what its steps share (range_op.c), and the parts
+ * of them that have the upper cache let go (chase.c), of what it has sent, too
+ * (fence.c).
  */
 
 #include "mapping_internal.h"
@@ -42,6 +43,15 @@ int chase_begin(struct range_run *run);
  * @return 0; -EBUSY after too many rounds; what cl_upper_ops.invalidate() failed with
  */
 int chase(struct range_run *run, uint64_t *window);
+
+/**
+ * The fence, and the EXCLUSIVE entry of step 4. Gate: CLOSE over the span; nothing of
+ * the affected ranges resident.
+ * @return 0 with run->exclusive granted: no WRITE of these ranges is on its way; 1
+ *         without it: something was, or READs that are parked were in the way, chase
+ *         again; -EBUSY after too many times; what cl_upper_ops.fence() failed with
+ */
+int fence_enter_exclusive(struct range_run *run);
 
 #define CHASE_WINDOW_MIN ((uint64_t)CL_SCALED(16, 2))
 

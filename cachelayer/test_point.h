@@ -29,7 +29,16 @@
 	X(gate)		/* step 2, and so that nothing is resident at step 4 */        \
 	X(index)	/* I3: a page found is trusted only if its index is right */   \
 	X(adoption)	/* step 6: READs past a new end wait until it is known */      \
-	X(rescue)	/* step 3: a READ that a notification waits for is answered */
+	X(rescue)	/* step 3: a READ that a notification waits for is answered */ \
+	/* The fence, fence.c: all of it, and each of its rules. */                    \
+	X(fence)	   /* none, as if the upper cache had no temporary copies */   \
+	X(fence_note)	   /* F1: what has come is noted only after F2 */              \
+	X(fence_marker)	   /* F2: nobody asks for what has been sent */                \
+	X(fence_exclusive) /* F3: F4 looks before EXCLUSIVE is granted */              \
+	X(fence_again)	   /* F4: it does not matter what has come */                  \
+	/* Those of cl_upper_ops.fence(): the owner's part of F2. */                   \
+	X(fence_taken) /* a request that a thread has taken counts as known */         \
+	X(fence_queue) /* nobody asks whether WRITEs wait for others to end */
 
 /* In the order in which an operation passes them. */
 #define CL_STEPS(X)                                                                    \
@@ -95,7 +104,8 @@ void cl_test_await(const char *what, bool (*ready)(const void *arg), const void 
 #define CL_POINT(name)		   cl_test_point(#name)
 /** Where a thread is about to wait for something in its own way. */
 #define CL_AWAIT(what, ready, arg) cl_test_await(what, ready, arg)
-/** A size, and what it is where a scheduler simulates a kernel whose files are small. */
+/** A size, and what it is where a scheduler simulates a kernel whose files are small.
+ */
 #define CL_SCALED(value, small)	   (cl_test_scheduler() ? (small) : (value))
 
 #else

@@ -145,7 +145,8 @@ static void park(fuse_req_t req, struct open_file *file, bool writepage,
 		.parked = {.inode = file->inode,
 			   .req = req,
 			   .run = run,
-			   .caches = !writepage},
+			   .caches = !writepage,
+			   .writes_back = writepage},
 		.file = file,
 		.writepage = writepage,
 		.clears_setid = clears_setid,
@@ -168,6 +169,7 @@ static void write_now_or_park(fuse_req_t req, struct open_file *file, bool write
 		.range = {offset, offset + len},
 		.kind = CL_GATE_WRITE,
 		.caches = !writepage, /* mapped pages came in by a READ */
+		.writes_back = writepage,
 	};
 	ssize_t n;
 

@@ -35,6 +35,7 @@ void parked_request_enter(struct parked_request *request, enum cl_gate_kind kind
 		.kind = kind,
 		.caches = request->caches,
 		.maybe_direct = request->maybe_direct,
+		.writes_back = request->writes_back,
 		.granted = granted,
 	};
 	/* If this says false, the request may already be answered and freed. */

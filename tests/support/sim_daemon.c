@@ -76,15 +76,12 @@ static bool is_granted(const void *arg)
 }
 
 /* parked_request_enter() */
-static void enter(struct sim_kernel *k, struct request *r, enum cl_gate_kind kind,
-		  struct cl_range range, bool caches)
+static void enter(struct sim_kernel *k, struct request *r, struct cl_gate_entry entry)
 {
-	*r = (struct request){.entry = {.range = range,
-					.kind = kind,
-					.caches = caches,
-					.granted = note_granted,
-					.granted_arg = r}};
-	if (kind != CL_GATE_EXCLUSIVE && cl_gate_try_enter(k->below, &r->entry))
+	*r = (struct request){.entry = entry};
+	r->entry.granted = note_granted;
+	r->entry.granted_arg = r;
+	if (entry.kind != CL_GATE_EXCLUSIVE && cl_gate_try_enter(k->below, &r->entry))
 		return;
 	if (cl_gate_enter(k->below, &r->entry))
 		return;
@@ -124,7 +121,10 @@ size_t sim_daemon_read(struct sim_kernel *k, uint64_t page, unsigned npages,
 
 	if (cl_read_init(cl_mapping_cache(k->below), &read) < 0)
 		abort();
-	enter(k, &r, CL_GATE_FILL, (struct cl_range){start, start + len}, true);
+	enter(k, &r,
+	      (struct cl_gate_entry){.range = {start, start + len},
+				     .kind = CL_GATE_FILL,
+				     .caches = true});
 	if (cl_read_begin(k->below, start, len, &read) < 0)
 		abort();
 	sched_point("read_begun");
@@ -192,8 +192,11 @@ void sim_daemon_write(struct sim_kernel *k, uint64_t offset, const uint8_t *cell
 		free(bytes);
 		return;
 	}
-	enter(k, &r, CL_GATE_WRITE, (struct cl_range){offset, offset + len},
-	      !writepage);
+	enter(k, &r,
+	      (struct cl_gate_entry){.range = {offset, offset + len},
+				     .kind = CL_GATE_WRITE,
+				     .caches = !writepage,
+				     .writes_back = writepage});
 	if (writepage)
 		len = cut_at_end(k, offset, len);
 	for (size_t done = 0; done < len;) {
@@ -215,7 +218,7 @@ static void write_back_all(struct sim_kernel *k)
 	const struct cl_range whole = {0, CL_RANGE_EOF};
 	struct request r;
 
-	enter(k, &r, CL_GATE_WRITE, whole, false);
+	enter(k, &r, (struct cl_gate_entry){.range = whole, .kind = CL_GATE_WRITE});
 	(void)cl_writeback(k->below, whole);
 	leave(k, &r);
 }
@@ -230,8 +233,10 @@ uint64_t sim_daemon_resize(struct sim_kernel *k, uint64_t size)
 	for (;;) {
 		const uint64_t old = cl_mapping_size(k->below);
 
-		enter(k, &r, CL_GATE_EXCLUSIVE,
-		      (struct cl_range){old < size ? old : size, CL_RANGE_EOF}, false);
+		enter(k, &r,
+		      (struct cl_gate_entry){
+			      .range = {old < size ? old : size, CL_RANGE_EOF},
+			      .kind = CL_GATE_EXCLUSIVE});
 		if (cl_mapping_size(k->below) >= r.entry.range.start)
 			break;
 		leave(k, &r); /* it has shrunk further while we waited */

@@ -51,6 +51,7 @@ static void enter(struct cl_gate_entry *entry, struct cl_range range, bool cache
 		.range = range,
 		.kind = caches ? CL_GATE_FILL : CL_GATE_WRITE,
 		.caches = caches,
+		.writes_back = !caches,
 	};
 	ASSERT(cl_gate_try_enter(fx.mapping, entry));
 }

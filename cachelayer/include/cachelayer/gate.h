@@ -28,6 +28,12 @@
  * CLOSE: it may be the writeback that the closer's notification waits for (R3).
  *
  * Granted in order of arrival wherever the table leaves a choice, so nobody starves.
+ *
+ * *An entry is left after the answer has gone out*, not before. A FILL's, because from
+ * then on the upper cache has the page; a writeback's, because an upper cache with
+ * temporary copies sends the next WRITE of the page when it is answered, and whoever
+ * waits for the entry to be left has to know that this one is on its way (the fence,
+ * range_op.h).
  */
 
 #include "cachelayer/types.h"
@@ -60,6 +66,11 @@ struct cl_gate_entry {
 	 * there already.
 	 */
 	bool caches;
+	/**
+	 * WRITE: the upper cache writes back what it has (of mapped pages, so it does
+	 * not cache anything new). The fence of range operations counts these.
+	 */
+	bool writes_back;
 	/**
 	 * FILL on a descriptor opened with O_DIRECT: it may be a direct read, behind
 	 * which the upper cache has no locked folio. A parked FILL strikes its pages
@@ -114,6 +125,14 @@ void cl_gate_enter_wait(struct cl_mapping *mapping, struct cl_gate_entry *entry)
  * @param entry  granted
  */
 void cl_gate_leave(struct cl_mapping *mapping, struct cl_gate_entry *entry);
+
+/**
+ * A writeback was answered with an error, and has never been in the gate: for the fence
+ * it has come and gone all the same.
+ * @param range  bytes, of the WRITE
+ * Call it after the answer has gone out. Any thread; locks taken: the gate's mutex.
+ */
+void cl_gate_refused(struct cl_mapping *mapping, struct cl_range range);
 
 /** Number of entries parked in this gate now. */
 size_t cl_gate_parked(struct cl_mapping *mapping);

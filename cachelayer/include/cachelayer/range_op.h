@@ -5,8 +5,8 @@
 /*
  * Range operations that keep the upper cache true: the protocol of DESIGN.md.
  *
- *   1 unmap   2 close the gate   3 chase   4 invalidate   5 open the gate   6 unmap
- * again
+ *   1 unmap   2 close the gate   3 chase, fence   4 invalidate   5 open the gate
+ *   6 unmap again
  *
  * The upper cache (for the daemon: the kernel's page cache of the FUSE inode) is an
  * interface. Fills and writebacks come the other way, as gate entries with
@@ -34,6 +34,21 @@ struct cl_upper_ops {
 	 * errno
 	 */
 	int (*invalidate)(void *upper, struct cl_range range);
+	/**
+	 * The fence: every WRITE that the upper cache had sent when this was called is
+	 * known to the gate when it returns 0: its entry has been entered, granted or
+	 * parked, or cl_gate_refused() told of it. Called with the gate closed and
+	 * nothing of the range resident, so nobody makes a page dirty meanwhile; more
+	 * than once if something came. It waits for no folio. Bounded in time.
+	 *
+	 * NULL: the upper cache keeps a page until its WRITE has been answered, so that
+	 * invalidate() has waited for it.
+	 * @return 0; -EAGAIN if WRITEs may be waiting behind READs that are parked at
+	 * this gate: those are then answered from the state before, and the chase goes
+	 * on; -EBUSY if it could not be had in time: the operation ends with it,
+	 * nothing changed; or another negative errno, likewise
+	 */
+	int (*fence)(void *upper);
 	/** Forget the attributes: times and size are asked for when they are wanted. */
 	void (*forget_attributes)(void *upper);
 	/**
@@ -73,6 +88,8 @@ struct cl_range_op_report {
 	uint64_t notifications; /* calls of invalidate() */
 	uint64_t flushes;	/* calls of flush() */
 	uint64_t rescued;	/* fills answered from the state before */
+	uint64_t fences;	/* calls of fence() */
+	uint64_t fence_ns;	/* how long they took */
 	uint32_t rounds;	/* sweeps of the chase over the range */
 	uint32_t pages_moved;	/* cached pages that got a new index */
 	uint64_t closed_ns;	/* how long the gate was closed */
@@ -97,9 +114,9 @@ int cl_range_op_check(const struct cl_range_op *op, uint64_t size, uint64_t max_
  * @param ret_report    may be NULL; filled in whatever happens
  * @return 0; what cl_range_op_check() says of the size at step 4; change_store's error;
  *         the error of a writeback that had to come first; -EBUSY if the upper cache
- * does not let go of a page: then nothing has changed. Runs in the calling thread,
- * which must serve no requests (R1), and one at a time for each mapping: a second one
- * waits for its turn.
+ * does not let go of a page, or the fence was not to be had: then nothing has changed.
+ * Runs in the calling thread, which must serve no requests (R1), and one at a time for
+ * each mapping: a second one waits for its turn.
  */
 int cl_range_op_run(struct cl_mapping *mapping, const struct cl_range_op *op,
 		    const struct cl_upper_ops *upper_ops, void *upper,
