@@ -82,6 +82,7 @@ static struct bulk_flush *create(struct inode *inode, struct cl_range range, pid
 		return NULL;
 	inode_get(inode);
 	flush->job.run = run;
+	flush->job.account = worker_pool_account();
 	flush->path.inode = inode;
 	flush->path.pid = pid;
 	flush->range = range;
@@ -111,7 +112,7 @@ void bulk_flush(struct inode *inode, struct cl_range range, pid_t pid)
 	struct bulk_flush *flush;
 	int status = 0;
 
-	assert(worker_pool_is_mine(inode->daemon->notifications));
+	assert(daemon_may_wait_for_kernel(inode->daemon));
 	if (range.start > INT64_MAX)
 		return;
 	flush = create(inode, range, pid);

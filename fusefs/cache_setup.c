@@ -27,16 +27,32 @@
 
 static _Atomic bool has_lost_data;
 
-/* libfuse's threads, the continuations', and what runs beside them. */
-static unsigned max_requests(const struct daemon *daemon)
+/* More of them held up at once than this, and there is more wrong than one store. */
+#define DATA_REQUESTS_MAX 256
+
+/* Of those that pin pages, in the two kinds of threads (daemon.h), and what runs beside
+ * them. */
+static unsigned max_requests(unsigned data_requests)
 {
-	return 2 * daemon->options.threads + 2;
+	return 2 * data_requests + 2;
+}
+
+/* As many as fit, for some to be held up while others go on. At least --threads. */
+static unsigned choose_data_requests(const struct daemon *daemon, size_t bytes)
+{
+	unsigned n = DATA_REQUESTS_MAX;
+
+	while (n > daemon->options.threads &&
+	       cl_cache_max_request(daemon->options.cache_size_bytes, max_requests(n)) <
+		       bytes)
+		n--;
+	return n > daemon->options.threads ? n : daemon->options.threads;
 }
 
 int cache_choose_request_size(struct daemon *daemon)
 {
 	const struct options *options = &daemon->options;
-	const unsigned requests = max_requests(daemon);
+	const unsigned requests = max_requests(options->threads);
 	size_t bytes = cl_cache_max_request(options->cache_size_bytes, requests);
 	size_t least;
 
@@ -52,6 +68,7 @@ int cache_choose_request_size(struct daemon *daemon)
 		return -EINVAL;
 	}
 	daemon->max_request_bytes = bytes;
+	daemon->data_requests_max = choose_data_requests(daemon, bytes);
 	return 0;
 }
 
@@ -137,7 +154,7 @@ int cache_setup(struct daemon *daemon)
 	const struct cl_cache_config config = {
 		.size_bytes = options->cache_size_bytes,
 		.max_request_bytes = daemon->max_request_bytes,
-		.max_requests = max_requests(daemon),
+		.max_requests = max_requests(daemon->data_requests_max),
 		.verify = options->verify,
 		.writeback = options->writeback,
 		.writeback_age_ms = options->writeback_age_s * 1000,

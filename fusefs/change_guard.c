@@ -37,6 +37,7 @@ static int take_sample(struct inode *inode)
 		.valid = true,
 	};
 	atomic_store_explicit(&inode->mode, attr.st_mode, memory_order_relaxed);
+	atomic_store_explicit(&inode->owner, attr.st_uid, memory_order_relaxed);
 	return 0;
 }
 

@@ -60,6 +60,9 @@ struct daemon {
 	int proc_fd_dir;  /* O_PATH of /proc/self/fd: reopens O_PATH descriptors */
 	bool privileged;  /* we run as root: requests take their caller's identity */
 	size_t max_request_bytes; /* most in one READ or WRITE */
+	/* Most requests under way that pin pages: in serving's threads, and as many in
+	 * the continuations'. Half of the cache is beyond their reach (I8). */
+	unsigned data_requests_max;
 	struct fd_pressure *fd_pressure;
 	/*
 	 * Continuations of requests that were parked: answers from the page cache,
@@ -68,10 +71,11 @@ struct daemon {
 	 */
 	struct worker_pool *continuations;
 	/*
-	 * Work that waits for the kernel: notifications, and system calls on our own
-	 * mount. No request waits for a thread of this pool: jobs are data.
+	 * Work that waits for the kernel: what drops pages there. No request waits for
+	 * a thread of these pools: jobs are data. Range operations have one of their
+	 * own, since they take long.
 	 */
-	struct worker_pool *notifications;
+	struct worker_pool *range_operations, *notifications;
 	/* System calls on our own mount, for which those wait a bounded time. */
 	struct worker_pool *own_calls;
 	struct store_probe *store_probe; /* what SOURCE's file systems can do */
@@ -80,6 +84,10 @@ struct daemon {
 	bool splices; /* answers can be spliced; set once, by INIT */
 	_Atomic uint64_t bypassed_bytes;
 };
+
+/** Whether the calling thread may wait for the kernel: one of those two pools'. For
+ *  assertions. */
+bool daemon_may_wait_for_kernel(const struct daemon *daemon);
 
 /** The daemon that serves a request. */
 static inline struct daemon *daemon_of(fuse_req_t req)

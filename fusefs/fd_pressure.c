@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include <urcu/compiler.h>
 
+#include "account.h"
 #include "inode_table.h"
 #include "kept_fd.h"
 #include "log.h"
@@ -161,7 +162,9 @@ static void batch_run(struct batch *batch)
 	atomic_init(&batch->refs, 1 + HELPERS);
 	for (size_t i = 0; i < HELPERS; i++) {
 		batch->helpers[i] =
-			(struct batch_helper){.job.run = run_helper, .batch = batch};
+			(struct batch_helper){.job = {.run = run_helper,
+						      .account = ACCOUNT_OURS},
+					      .batch = batch};
 		worker_pool_submit(batch->daemon->notifications,
 				   &batch->helpers[i].job);
 	}
@@ -251,6 +254,7 @@ int fd_pressure_create(struct daemon *daemon, struct fd_pressure **ret_pressure)
 	kept_fd_set_max((size_t)pressure->limit * KEPT_PERCENT / 100);
 	standing_open_set_max((size_t)pressure->limit * STANDING_PERCENT / 100);
 	pressure->job.run = run;
+	pressure->job.account = ACCOUNT_OURS;
 	*ret_pressure = pressure;
 	return 0;
 }

@@ -117,7 +117,7 @@ int kernel_probe_find(struct inode *inode, struct cl_range range, uint64_t *ret_
 	const uint64_t size = cl_mapping_size(inode->mapping);
 	uint64_t pages, step;
 
-	assert(worker_pool_is_mine(inode->daemon->notifications));
+	assert(daemon_may_wait_for_kernel(inode->daemon));
 	if (range.end > size)
 		range.end = size;
 	if (range.start >= range.end)

@@ -31,8 +31,11 @@
 
 #define EXIT_USAGE	     2
 /* So many things may wait for the kernel at once. A thread each, since one may wait for
- * what another one has to do first. */
-#define NOTIFICATION_THREADS 64
+ * what another one has to do first; and so many of one user. */
+#define KERNEL_THREADS	     256
+#define KERNEL_THREADS_SHARE 16
+/* Of those that may be held up by the store, each has a quarter. */
+#define STORE_SHARES 4
 
 static void log_from_libfuse(enum fuse_log_level level, const char *format,
 			     va_list args)
@@ -48,21 +51,44 @@ static void log_from_libfuse(enum fuse_log_level level, const char *format,
 	log_msg((int)level, "%s", line);
 }
 
+static int start_pool(const char *name, unsigned threads, unsigned active,
+		      unsigned share, struct worker_pool **ret_pool)
+{
+	return worker_pool_create(
+		&(struct worker_pool_config){.name = name,
+					     .threads_max = threads,
+					     .active_max = active,
+					     .account_max = share},
+		ret_pool);
+}
+
 static int start_pools(struct daemon *daemon)
 {
+	const unsigned data = daemon->data_requests_max;
+	const unsigned data_share = data / STORE_SHARES;
 	int status;
 
-	status = worker_pool_create("continue", daemon->options.threads,
-				    &daemon->continuations);
+	status = start_pool("continue", data, daemon->options.threads,
+			    data_share > 0 ? data_share : 1, &daemon->continuations);
 	if (status == 0)
-		status = worker_pool_create("notify", NOTIFICATION_THREADS,
-					    &daemon->notifications);
+		status = start_pool("range", KERNEL_THREADS, KERNEL_THREADS,
+				    KERNEL_THREADS_SHARE, &daemon->range_operations);
 	if (status == 0)
-		status = worker_pool_create("own-calls", NOTIFICATION_THREADS,
-					    &daemon->own_calls);
+		status = start_pool("notify", KERNEL_THREADS, KERNEL_THREADS,
+				    KERNEL_THREADS_SHARE, &daemon->notifications);
+	/* Two for each range operation at most. */
+	if (status == 0)
+		status = start_pool("own-calls", 2 * KERNEL_THREADS, 2 * KERNEL_THREADS,
+				    2 * KERNEL_THREADS_SHARE, &daemon->own_calls);
 	if (status < 0)
 		log_no_threads(status);
 	return status;
+}
+
+bool daemon_may_wait_for_kernel(const struct daemon *daemon)
+{
+	return worker_pool_is_mine(daemon->notifications) ||
+	       worker_pool_is_mine(daemon->range_operations);
 }
 
 static int make_inode_table(struct daemon *daemon)
@@ -128,7 +154,8 @@ static void drain_pools(struct daemon *daemon)
 
 	do {
 		before = after;
-		after = worker_pool_drain(daemon->notifications) +
+		after = worker_pool_drain(daemon->range_operations) +
+			worker_pool_drain(daemon->notifications) +
 			worker_pool_drain(daemon->own_calls) +
 			worker_pool_drain(daemon->continuations);
 	} while (after != before);
@@ -139,6 +166,7 @@ static void tear_down(struct daemon *daemon)
 	watch_stop(daemon->watch);
 	standing_open_stop();
 	drain_pools(daemon);
+	worker_pool_free(daemon->range_operations);
 	worker_pool_free(daemon->notifications);
 	worker_pool_free(daemon->own_calls);
 	worker_pool_free(daemon->continuations);

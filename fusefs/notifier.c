@@ -37,7 +37,7 @@ static int or_unknown(int status)
 
 int notifier_invalidate(struct inode *inode, struct cl_range range)
 {
-	assert(worker_pool_is_mine(inode->daemon->notifications));
+	assert(daemon_may_wait_for_kernel(inode->daemon));
 	if (range.start >= range.end)
 		return 0;
 	/* Length 0 stands for "to the end". */

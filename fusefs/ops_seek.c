@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "account.h"
 #include "inode_store.h"
 #include "notifier.h"
 #include "open_file.h"
@@ -124,6 +125,7 @@ void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence,
 	request->offset = offset;
 	request->whence = whence;
 	request->notify.run = notify;
+	request->notify.account = account_of(req, inode);
 	if (may_have_writers(inode) && !is_filled_from(inode, offset))
 		worker_pool_submit(inode->daemon->notifications, &request->notify);
 	else

@@ -10,6 +10,8 @@
 
 #include <urcu/compiler.h>
 
+#include "account.h"
+
 static void run_job(struct job *job)
 {
 	struct parked_request *request =
@@ -30,6 +32,7 @@ void parked_request_enter(struct parked_request *request, enum cl_gate_kind kind
 			  struct cl_range range)
 {
 	request->job.run = run_job;
+	request->job.account = account_of(request->req, request->inode);
 	request->entry = (struct cl_gate_entry){
 		.range = range,
 		.kind = kind,

@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 
+#include "account.h"
 #include "worker_pool.h"
 
 struct prefetch {
@@ -76,6 +77,7 @@ void prefetch_after(struct open_file *file, uint64_t offset, size_t len_bytes)
 		return;
 	}
 	open_file_ref(file);
-	*prefetch = (struct prefetch){{.run = run}, file, range};
+	*prefetch = (struct prefetch){
+		{.run = run, .account = account_of(NULL, file->inode)}, file, range};
 	worker_pool_submit(file->inode->daemon->continuations, &prefetch->job);
 }

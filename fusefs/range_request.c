@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "account.h"
 #include "allocate.h"
 #include "change_guard.h"
 #include "control_value.h"
@@ -159,11 +160,11 @@ void range_request_start(fuse_req_t req, struct inode *inode,
 	}
 	inode_get(inode);
 	*request = (struct range_request){
-		.job = {.run = run},
+		.job = {.run = run, .account = account_of(req, inode)},
 		.req = req,
 		.inode = inode,
 		.op = *op,
 		.fallocate_mode = fallocate_mode,
 	};
-	worker_pool_submit(inode->daemon->notifications, &request->job);
+	worker_pool_submit(inode->daemon->range_operations, &request->job);
 }

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "account.h"
 #include "change_guard.h"
 #include "log.h"
 #include "notifier.h"
@@ -212,6 +213,8 @@ static struct revalidation *create(struct inode *inode)
 	if (!r)
 		return NULL;
 	r->job.run = run;
+	/* Who opens it may be anybody; what holds it up is in the owner's file. */
+	r->job.account = account_of(NULL, inode);
 	inode_get(inode);
 	r->inode = inode;
 	CDS_INIT_LIST_HEAD(&r->waiters);

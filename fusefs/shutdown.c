@@ -22,7 +22,6 @@
 #include "log.h"
 #include "session.h"
 #include "store_stat.h"
-#include "worker_pool.h"
 
 /* For the kernel to end the connection of a mount that is gone. */
 #define UNMOUNT_MS 1000
@@ -31,12 +30,9 @@ extern char **environ;
 
 static pthread_t watcher;
 static bool watching;
+static pthread_t unmounter;
+static bool unmounting;
 static _Atomic bool finishing; /* the next signal is from shutdown_finish() */
-/* The work that waits for the kernel, on a thread that nothing waits for. */
-static struct {
-	struct job job;
-	struct daemon *daemon;
-} unmounting;
 
 static sigset_t ending_signals(void)
 {
@@ -129,11 +125,8 @@ static bool is_disconnected(const struct daemon *daemon, int timeout_ms)
 	return poll(&device, 1, timeout_ms) > 0 && device.revents & POLLERR;
 }
 
-static void run_unmount(struct job *job)
+static void unmount_or_cut(struct daemon *daemon)
 {
-	struct daemon *daemon = unmounting.daemon;
-
-	(void)job;
 	/* The kernel does this when it unmounts; but not if the mount lives on in
 	 * another mount namespace. */
 	sync_mount(daemon);
@@ -152,6 +145,24 @@ static void run_unmount(struct job *job)
 	session_stop(daemon);
 }
 
+static void *run_unmount(void *arg)
+{
+	unmount_or_cut(arg);
+	return NULL;
+}
+
+/* It waits for the kernel, so on a thread of its own. Without one, we end at once. */
+static void start_unmounting(struct daemon *daemon)
+{
+	const int error = pthread_create(&unmounter, NULL, run_unmount, daemon);
+
+	unmounting = error == 0;
+	if (unmounting)
+		return;
+	log_no_threads(-error);
+	session_stop(daemon);
+}
+
 /* -------------------------------------------------------------------- signals */
 
 static void *watch(void *arg)
@@ -164,7 +175,7 @@ static void *watch(void *arg)
 		if (++count == 1) {
 			log_msg(LOG_INFO, "%s: unmounting %s", strsignal(signal),
 				daemon->options.mountpoint);
-			worker_pool_submit(daemon->notifications, &unmounting.job);
+			start_unmounting(daemon);
 		} else {
 			log_msg(LOG_WARNING, "%s again: ending at once",
 				strsignal(signal));
@@ -178,8 +189,6 @@ int shutdown_watch(struct daemon *daemon)
 {
 	int status;
 
-	unmounting.daemon = daemon;
-	unmounting.job.run = run_unmount;
 	status = pthread_create(&watcher, NULL, watch, daemon);
 	watching = status == 0;
 	return -status;
@@ -213,4 +222,7 @@ void shutdown_finish(struct daemon *daemon)
 	}
 	if (!is_disconnected(daemon, 0))
 		cut_connection(daemon);
+	/* With no connection the kernel lets go of it. */
+	if (unmounting)
+		pthread_join(unmounter, NULL);
 }

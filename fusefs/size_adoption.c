@@ -184,6 +184,7 @@ static void run_attempt(struct job *job)
 static void start_attempt(struct adoption *adoption, struct attempt *attempt, pid_t pid)
 {
 	attempt->job.run = run_attempt;
+	attempt->job.account = worker_pool_account();
 	attempt->adoption = adoption;
 	attempt->path.inode = adoption->inode;
 	attempt->path.pid = pid;
@@ -235,7 +236,7 @@ int adoption_run(struct inode *inode, pid_t pid)
 	struct adoption *adoption;
 	int status;
 
-	assert(worker_pool_is_mine(inode->daemon->notifications));
+	assert(daemon_may_wait_for_kernel(inode->daemon));
 	adoption = adoption_create(inode);
 	if (!adoption)
 		return -ENOMEM;

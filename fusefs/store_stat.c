@@ -108,5 +108,6 @@ int inode_stat(struct inode *inode, struct stat *ret_attr)
 	if (dirty)
 		ret_attr->st_size = (off_t)size;
 	atomic_store_explicit(&inode->mode, ret_attr->st_mode, memory_order_relaxed);
+	atomic_store_explicit(&inode->owner, ret_attr->st_uid, memory_order_relaxed);
 	return 0;
 }

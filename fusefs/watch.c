@@ -24,6 +24,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "account.h"
 #include "log.h"
 #include "store_stat.h"
 #include "watch_internal.h"
@@ -293,6 +294,7 @@ int watch_create(struct daemon *daemon, struct watch **ret_watch)
 		watch->daemon = daemon;
 		watch->fd = watch->stop_fd = -1;
 		watch->job.run = run_job;
+		watch->job.account = ACCOUNT_OURS;
 		CDS_INIT_LIST_HEAD(&watch->retries);
 		pthread_mutex_init(&watch->lock, NULL);
 		sem_init(&watch->told, 0, 0);

@@ -3,9 +3,12 @@
 #define FUSEFS_WORKER_POOL_H
 
 /*
- * A pool of threads that run jobs in order of arrival. It grows up to its bound while
- * jobs wait and shrinks when threads idle. A job is embedded in whatever it works on,
- * so submitting one cannot fail.
+ * A pool of threads that run jobs. It grows up to its bound while jobs wait and shrinks
+ * when threads idle. A job is embedded in whatever it works on, so submitting one
+ * cannot fail.
+ *
+ * Each job is on somebody's account: a user's, as a rule. Nobody has more than a share
+ * of the threads, however long his jobs take, and the jobs of others pass his.
  */
 
 #include <stdbool.h>
@@ -15,22 +18,35 @@ struct worker_pool;
 
 struct job {
 	void (*run)(struct job *job); /* may free the job */
-	struct job *next;	      /* the pool's own */
+	uint32_t account; /* whose: a uid; jobs of one account begin in order of arrival
+			   */
+	struct job *next; /* the pool's own */
 };
 
-/**
- * @param name         of the threads, at most 11 bytes
- * @param max_threads  1 or more; one is started at once
- * @return 0 or a negative errno
+struct worker_pool_config {
+	const char *name;     /* of the threads, at most 11 bytes */
+	unsigned threads_max; /* 1 or more; one is started at once */
+	unsigned active_max;  /* most jobs under way, those not counted that have been
+				 for WORKER_POOL_HELD_UP_NS; 1 to threads_max */
+	unsigned account_max; /* most jobs of one account under way; 1 to threads_max */
+};
+
+/** A job that has been under way for so long is held up, and somebody else may begin.
  */
-int worker_pool_create(const char *name, unsigned max_threads,
+#define WORKER_POOL_HELD_UP_NS UINT64_C(100000000)
+
+/** @return 0 or a negative errno */
+int worker_pool_create(const struct worker_pool_config *config,
 		       struct worker_pool **ret_pool);
 
-/** Queue a job. Never blocks, never fails. Any thread. */
+/** Queue a job: run and account are set. Never blocks, never fails. Any thread. */
 void worker_pool_submit(struct worker_pool *pool, struct job *job);
 
 /** Whether the calling thread is one of the pool's. For assertions. */
 bool worker_pool_is_mine(const struct worker_pool *pool);
+
+/** The account of the job that the calling thread runs; 0 if it is no pool's. */
+uint32_t worker_pool_account(void);
 
 /**
  * Wait until nothing is queued and nothing runs. NULL is fine.
