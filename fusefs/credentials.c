@@ -1,55 +1,64 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Credentials: a thread takes its caller's identity, and keeps one privilege.
+ * Credentials: a thread takes its caller's rights for one call on the store.
  *
  * Changing the file-system user away from root makes the kernel drop every capability
- * that concerns files; changing it back restores them. In between we raise what a
- * creation needs although the caller himself need not have it:
- *
- *   CAP_DAC_OVERRIDE  his right to write the directory was checked by the kernel, with
- *                     his supplementary groups, which the store would not see
- *   CAP_FSETID        likewise whether he may keep the set-group-id bit; the kernel has
- *                     taken it out of the mode if not
- *   CAP_MKNOD         for device nodes only; checked by the kernel as well
- *
- * Who changes a file's bytes does so with root's user id, through a descriptor that is
- * open already, but without CAP_FSETID. Where group membership decides on the
- * set-group-id bit the thread takes the caller's groups, too; finding them out takes
- * reading a file in /proc, so only there.
+ * that concerns files from the effective ones; changing it back restores them. The rest
+ * is said by capset(2). Everything is taken in an order in which what is needed for the
+ * next step is still there, and given back in the opposite one. We have no groups of
+ * our own (privileges.h), so there are none to be left with.
  *
  * The C library's setfsuid() and setfsgid() are plain system calls, so they concern the
  * calling thread alone, unlike setuid() and its setgroups(). The umask belongs to what
  * threads of a process share until they say otherwise, which is said once per thread.
+ *
+ * Reading /proc costs as much as all the rest, and what a caller's user and group may
+ * do is enough for almost everything. So that is tried first (credentials_call()).
  */
 
 #include "credentials.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* As many of anybody's groups as we look at. */
-#define GROUPS_MAX 1024
+#include "caller.h"
+#include "inode_table.h"
+#include "store_stat.h"
 
-/* A thread's umask, once it has one of its own. */
-static _Thread_local bool umask_is_own;
-static _Thread_local mode_t umask_now;
-/* A thread's effective capabilities, to go back to. */
-static _Thread_local struct __user_cap_data_struct caps_before[2];
-/* A thread's own groups while it has a caller's; none_taken otherwise. */
-enum { none_taken = -1 };
-static _Thread_local int groups_before = none_taken;
-static _Thread_local gid_t own_groups[GROUPS_MAX];
+/* For this thread alone, unlike the C library's; with 32 bits everywhere. */
+#ifdef SYS_setgroups32
+#define SETGROUPS SYS_setgroups32
+#else
+#define SETGROUPS SYS_setgroups
+#endif
 
-static uint32_t cap_bit(unsigned cap)
-{
-	return UINT32_C(1) << cap;
-}
+/* What a thread has taken, and what it has of its own. */
+static _Thread_local struct {
+	bool umask_is_own;
+	mode_t umask;
+
+	bool own_caps_known;
+	struct __user_cap_data_struct own_caps[2];
+
+	enum { NOTHING, FOR_ROOT, USER_ONLY, EVERYTHING } taken; /* perhaps put aside */
+	uid_t uid;
+	gid_t gid;	    /* with EVERYTHING, as what follows */
+	struct caller more; /* groups and capabilities */
+
+	bool taken_before; /* a user id, so it can be taken */
+	uid_t uid_before;
+} thread;
+
+/* -------------------------------------------------------------- the system calls */
 
 static int caps_get(struct __user_cap_data_struct caps[2])
 {
@@ -65,123 +74,261 @@ static int caps_set(const struct __user_cap_data_struct caps[2])
 	return syscall(SYS_capset, &header, caps) < 0 ? -errno : 0;
 }
 
-static int take_umask(mode_t mask)
+/* It does not say whether it worked; asking for the impossible does. That is not needed
+ * each time: what our user namespace maps does not change. */
+static int take_user(uid_t uid)
 {
-	if (umask_is_own && umask_now == mask)
+	setfsuid(uid);
+	if (thread.taken_before && thread.uid_before == uid)
 		return 0;
-	if (!umask_is_own && unshare(CLONE_FS) < 0)
-		return -errno;
-	umask(mask);
-	umask_is_own = true;
-	umask_now = mask;
+	if ((uid_t)setfsuid((uid_t)-1) != uid)
+		return -EPERM;
+	thread.taken_before = true;
+	thread.uid_before = uid;
 	return 0;
 }
 
-static void back_to_root(void)
+static int take_group(gid_t gid)
 {
+	if ((gid_t)setfsgid(gid) == gid || (gid_t)setfsgid((gid_t)-1) == gid)
+		return 0;
+	return -EPERM;
+}
+
+static int take_groups(size_t count, const gid_t *groups)
+{
+	return syscall(SETGROUPS, count, groups) < 0 ? -errno : 0;
+}
+
+/* Of ours, those that the caller has: effective, and nothing but that changes. */
+static int take_caps(uint64_t caps)
+{
+	struct __user_cap_data_struct now[2];
+
+	memcpy(now, thread.own_caps, sizeof(now));
+	now[0].effective = now[0].permitted & (uint32_t)caps;
+	now[1].effective = now[1].permitted & (uint32_t)(caps >> 32);
+	return caps_set(now);
+}
+
+static int know_own_caps(void)
+{
+	int status = 0;
+
+	if (!thread.own_caps_known)
+		status = caps_get(thread.own_caps);
+	thread.own_caps_known = status == 0;
+	return status;
+}
+
+/* -------------------------------------------------------------- taking and giving */
+
+static void give_everything_back(void)
+{
+	/* Capabilities first: the rest takes them. */
+	caps_set(thread.own_caps);
 	setfsuid(0);
 	setfsgid(getegid());
+	if (thread.more.group_count > 0)
+		take_groups(0, NULL);
 }
 
-/* All capabilities below are among the first 32. */
-static int keep_caps(enum credentials_extra extra)
+static void give_back(void)
 {
-	struct __user_cap_data_struct caps[2];
-	uint32_t wanted = cap_bit(CAP_DAC_OVERRIDE) | cap_bit(CAP_FSETID);
-	int status;
-
-	if (extra & CREDENTIALS_MKNOD)
-		wanted |= cap_bit(CAP_MKNOD);
-	status = caps_get(caps);
-	if (status < 0)
-		return status;
-	caps[0].effective |= wanted & caps[0].permitted;
-	return caps_set(caps);
+	if (thread.taken == EVERYTHING)
+		give_everything_back();
+	else if (thread.taken == USER_ONLY)
+		setfsuid(0);
 }
 
-int credentials_enter(fuse_req_t req, enum credentials_extra extra)
+static int take_everything(void)
+{
+	int status = 0;
+
+	if (thread.more.group_count > 0)
+		status = take_groups(thread.more.group_count, thread.more.groups);
+	if (status == 0)
+		status = take_group(thread.gid);
+	if (status == 0)
+		status = take_user(thread.uid);
+	if (status == 0)
+		status = take_caps(thread.more.caps);
+	return status;
+}
+
+/* What thread.taken says. */
+static int take(void)
+{
+	int status = 0;
+
+	if (thread.taken == EVERYTHING)
+		status = take_everything();
+	else if (thread.taken == USER_ONLY)
+		status = take_user(thread.uid);
+	if (status == 0)
+		return 0;
+	give_back();
+	thread.taken = NOTHING;
+	return -EPERM;
+}
+
+/* Root's own blocks are ours. */
+static int enter_user(uid_t uid)
+{
+	thread.taken = uid == 0 ? FOR_ROOT : USER_ONLY;
+	thread.uid = uid;
+	return take();
+}
+
+int credentials_enter(fuse_req_t req, enum credentials_extent extent)
 {
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);
 	int status;
 
-	status = take_umask(ctx->umask);
-	if (status < 0 || !daemon_of(req)->privileged)
+	assert(thread.taken == NOTHING);
+	if (!daemon_of(req)->privileged)
+		return 0;
+	if (extent == CREDENTIALS_BYTES)
+		return enter_user(ctx->uid);
+	status = know_own_caps();
+	if (status < 0)
 		return status;
-	setfsgid(ctx->gid);
-	setfsuid(ctx->uid);
-	/* They do not say whether they worked; asking for the impossible does. */
-	if ((uid_t)setfsuid((uid_t)-1) != ctx->uid ||
-	    (gid_t)setfsgid((gid_t)-1) != ctx->gid) {
-		back_to_root();
-		return -EPERM;
+	thread.uid = ctx->uid;
+	thread.gid = ctx->gid;
+	if (extent == CREDENTIALS_IDS || !caller_look_up(req, &thread.more)) {
+		thread.more.group_count = 0;
+		thread.more.caps = 0;
 	}
-	if (ctx->uid != 0) {
-		status = keep_caps(extra);
-		if (status < 0)
-			back_to_root();
-	}
-	return status;
+	thread.taken = EVERYTHING;
+	return take();
 }
 
-void credentials_leave(fuse_req_t req)
+void credentials_leave(void)
 {
-	if (daemon_of(req)->privileged)
-		back_to_root();
+	give_back();
+	thread.taken = NOTHING;
 }
 
-/* Whether the store keeps the set-group-id bit for members of the file's group. */
-static bool groups_decide(int fd)
+int credentials_enter_bytes(fuse_req_t req, int fd)
 {
 	struct stat attr;
 
-	return fstat(fd, &attr) == 0 && (attr.st_mode & (S_ISGID | S_IXGRP)) == S_ISGID;
+	if (fstat(fd, &attr) == 0 && attr.st_mode & (S_ISUID | S_ISGID))
+		return credentials_enter(req, CREDENTIALS_ALL);
+	return credentials_enter(req, CREDENTIALS_BYTES);
 }
 
-/* A caller who is gone, or whom our /proc does not show, has his first group. */
-static void take_groups(fuse_req_t req)
+bool credentials_enter_owner(const struct inode *inode)
 {
-	gid_t groups[GROUPS_MAX];
-	int n = fuse_req_getgroups(req, GROUPS_MAX, groups);
-	const int own = getgroups(GROUPS_MAX, own_groups);
+	const uid_t owner = atomic_load_explicit(&inode->owner, memory_order_relaxed);
 
-	if (n < 0)
-		n = 0;
-	else if (n > GROUPS_MAX)
-		n = GROUPS_MAX;
-	setfsgid(fuse_req_ctx(req)->gid);
-	/* For this thread alone, unlike the C library's. */
-	if (own >= 0 && syscall(SYS_setgroups, n, groups) == 0)
-		groups_before = own;
-}
-
-static void give_groups_back(void)
-{
-	if (groups_before != none_taken)
-		syscall(SYS_setgroups, groups_before, own_groups);
-	groups_before = none_taken;
-	setfsgid(getegid());
-}
-
-bool credentials_fsetid_drop(fuse_req_t req, int fd)
-{
-	struct __user_cap_data_struct caps[2];
-
-	if (!daemon_of(req)->privileged || fuse_req_ctx(req)->uid == 0)
+	if (!inode->daemon->privileged || thread.taken != NOTHING || owner == 0)
 		return false;
-	if (caps_get(caps_before) < 0)
-		return false;
-	memcpy(caps, caps_before, sizeof(caps));
-	caps[0].effective &= ~cap_bit(CAP_FSETID);
-	if (groups_decide(fd))
-		take_groups(req);
-	if (caps_set(caps) == 0)
-		return true;
-	give_groups_back();
-	return false;
+	return enter_user(owner) == 0;
 }
 
-void credentials_fsetid_restore(void)
+void credentials_pause(void)
 {
-	caps_set(caps_before);
-	give_groups_back();
+	give_back();
+}
+
+void credentials_resume(void)
+{
+	/* Has been taken before, so it can be again. */
+	if (take() < 0)
+		abort();
+}
+
+/* ------------------------------------------------------------------- calls */
+
+static bool is_refusal(int status)
+{
+	return status == -EACCES || status == -EPERM;
+}
+
+static bool has_more(void)
+{
+	return thread.more.group_count > 0 || thread.more.caps != 0;
+}
+
+int credentials_call(fuse_req_t req, int (*call)(void *arg), void *arg)
+{
+	int status = credentials_enter(req, CREDENTIALS_IDS);
+
+	if (status < 0)
+		return status;
+	status = call(arg);
+	credentials_leave();
+	if (!is_refusal(status) || !daemon_of(req)->privileged ||
+	    credentials_enter(req, CREDENTIALS_ALL) < 0)
+		return status;
+	if (has_more())
+		status = call(arg);
+	credentials_leave();
+	return status;
+}
+
+int credentials_call_with_all(fuse_req_t req, int (*call)(void *arg), void *arg)
+{
+	int status = credentials_enter(req, CREDENTIALS_ALL);
+
+	if (status == 0)
+		status = call(arg);
+	credentials_leave();
+	return status;
+}
+
+static int take_umask(mode_t mask)
+{
+	if (thread.umask_is_own && thread.umask == mask)
+		return 0;
+	if (!thread.umask_is_own && unshare(CLONE_FS) < 0)
+		return -errno;
+	umask(mask);
+	thread.umask_is_own = true;
+	thread.umask = mask;
+	return 0;
+}
+
+int credentials_create(fuse_req_t req, mode_t mode, int (*call)(void *arg), void *arg)
+{
+	const int status = take_umask(fuse_req_ctx(req)->umask);
+
+	if (status < 0)
+		return status;
+	return mode & S_ISGID ? credentials_call_with_all(req, call, arg)
+			      : credentials_call(req, call, arg);
+}
+
+/* ------------------------------------------------------------------ questions */
+
+struct access {
+	const struct inode *inode;
+	int mask;
+};
+
+/* Not the C library's: where the kernel lacks it, that looks at the daemon's ids. */
+static int ask_access(void *arg)
+{
+	const struct access *access = arg;
+	const struct inode *inode = access->inode;
+
+	return syscall(SYS_faccessat2, inode->daemon->proc_fd_dir,
+		       fd_name(inode->fd).text, access->mask, AT_EACCESS) < 0
+		       ? -errno
+		       : 0;
+}
+
+int credentials_may(fuse_req_t req, const struct inode *inode, int mask)
+{
+	struct access access = {inode, mask};
+
+	return credentials_call(req, ask_access, &access);
+}
+
+bool credentials_has_cap(fuse_req_t req, unsigned cap)
+{
+	struct caller caller;
+
+	return caller_look_up(req, &caller) && caller.caps & UINT64_C(1) << cap;
 }

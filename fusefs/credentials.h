@@ -3,46 +3,89 @@
 #define FUSEFS_CREDENTIALS_H
 
 /*
- * On whose behalf a thread touches the store.
+ * With whose rights a thread touches the store.
  *
- * A daemon that runs as a user acts as that user, always. One that runs as root serves
- * others: what it makes must belong to them, and the store must clear set-id bits and
- * the like as if they had come themselves. User, group and capabilities belong to a
- * thread, and so does the umask once it has left the process's: nothing here is seen
- * by other threads.
+ * A daemon that runs as a user acts as that user, always; all of this does nothing. One
+ * that runs as root serves others. The kernel has checked what they ask for, but by the
+ * owners, modes and ACLs that it remembers, and of a descriptor it checks nothing any
+ * more. So whatever changes the store is done with the caller's rights, and the store
+ * decides again: owner, mode, ACL, sticky directories, immutable and append-only files,
+ * reserved blocks, set-id bits.
+ *
+ * User, groups and capabilities belong to a thread, and so does the umask once it has
+ * left the process's: nothing here is seen by other threads. Between an enter and its
+ * leave there is to be a call on the store and nothing else: what the daemon does for
+ * itself (finding inodes, journals, notifications) is done with its own rights.
  */
-
-#include <stdbool.h>
 
 #include "daemon.h"
 
-/** What credentials_enter() leaves to the caller beside its identity. */
-enum credentials_extra {
-	CREDENTIALS_PLAIN = 0,
-	CREDENTIALS_MKNOD = 1, /* device nodes: the kernel has checked CAP_MKNOD */
+struct inode;
+
+/** How much of his rights a thread takes. Never any that the caller does not have. */
+enum credentials_extent {
+	/* To change bytes by a descriptor that is open, where the right to do so is
+	 * long settled: his user id, for whose account blocks are. Of root, nothing at
+	 * all. */
+	CREDENTIALS_BYTES,
+	/* His user and group: no other group, no capability. */
+	CREDENTIALS_IDS,
+	/* His groups and capabilities as well, which takes reading /proc: caller.h. */
+	CREDENTIALS_ALL,
 };
 
 /**
- * Make the calling thread create files as the caller of req would: his user and group,
- * his umask. Permission to write the directory has been checked by the kernel
- * (default_permissions), with all his groups, which we do not know; so that right is
- * kept, and no other that he may not have.
- * @return 0, and credentials_leave() is owed; -EPERM if the caller's ids mean nothing
- *         in our user namespace
+ * Take the rights of req's caller, until credentials_leave().
+ * @return 0; -EPERM if his ids mean nothing in our user namespace, or the kernel does
+ *         not let us: then nothing is taken, and credentials_leave() is harmless
  */
-int credentials_enter(fuse_req_t req, enum credentials_extra extra);
-void credentials_leave(fuse_req_t req);
+int credentials_enter(fuse_req_t req, enum credentials_extent extent);
+/** Back to our own; harmless if none are taken. */
+void credentials_leave(void);
 
 /**
- * From here to credentials_fsetid_restore() the store clears set-id bits when this
- * thread writes, resizes, allocates or copies, as if the caller of req had come
- * himself: all of them for most, none for root. A set-group-id bit that nobody can
- * execute stays for members of the file's group. Does nothing in a daemon without
- * privilege: there the store does it anyway.
- * @param fd  of the file that is going to change
- * @return whether credentials_fsetid_restore() is owed
+ * Take what decides on a change of the file's bytes: BYTES, or ALL if it has a set-id
+ * bit, which the store then clears for most, and a set-group-id bit that nobody can
+ * execute not for members of the file's group.
+ * @param fd  of the file
+ * @return of credentials_enter()
  */
-bool credentials_fsetid_drop(fuse_req_t req, int fd);
-void credentials_fsetid_restore(void);
+int credentials_enter_bytes(fuse_req_t req, int fd);
+
+/** Take the file's owner's user id, for bytes that are written with no caller: unless
+ *  the thread has a caller's by now, or the owner is root.
+ *  @return whether credentials_leave() is owed */
+bool credentials_enter_owner(const struct inode *inode);
+
+/** Put what is taken aside for a moment, and take it again: for what is done with our
+ *  own rights in between. Harmless if none are taken. */
+void credentials_pause(void);
+void credentials_resume(void);
+
+/**
+ * Make a call on the store with the caller's rights: at first with IDS, and if that is
+ * refused and he has more, with ALL. Not for calls whose success depends on rights
+ * (chmod with a set-group-id bit is done without it): those enter ALL at once.
+ * @param call  returns 0 or more, or a negative errno; called once or twice
+ * @return what the last call said, or of credentials_enter()
+ */
+int credentials_call(fuse_req_t req, int (*call)(void *arg), void *arg);
+
+/** Likewise with the caller's umask, for what makes a new file.
+ *  @param mode  of the file: with a set-group-id bit, ALL at once */
+int credentials_create(fuse_req_t req, mode_t mode, int (*call)(void *arg), void *arg);
+
+/** Make a call with ALL. @return what it said, or of credentials_enter() */
+int credentials_call_with_all(fuse_req_t req, int (*call)(void *arg), void *arg);
+
+/**
+ * Whether the caller may do that to the file, by what the store says now.
+ * @param mask  of access(2): R_OK, W_OK, X_OK
+ * @return 0; -EACCES, -EPERM (immutable), -EROFS; …
+ */
+int credentials_may(fuse_req_t req, const struct inode *inode, int mask);
+
+/** Whether the caller has a capability: reads /proc. @param cap  of capabilities(7) */
+bool credentials_has_cap(fuse_req_t req, unsigned cap);
 
 #endif

@@ -82,6 +82,7 @@ struct daemon {
 	struct watch *watch;		 /* NULL without --watch */
 	struct range_stats range_stats;
 	bool splices; /* answers can be spliced; set once, by INIT */
+	bool kernel_leaves_setid; /* HANDLE_KILLPRIV_V2; likewise */
 	_Atomic uint64_t bypassed_bytes;
 };
 

@@ -3,7 +3,9 @@
  * Store input and output: the library's calls on the store's file of an inode.
  *
  * Page locks may be held, so nothing here waits for more than the store. A write is a
- * change of ours and says so to the change guard.
+ * change of ours and says so to the change guard. If nobody's rights have been taken
+ * for it (pages are written back), it is for the account of the file's owner: blocks
+ * that the store keeps for root are not for everybody who maps a file.
  */
 
 #include "inode_store.h"
@@ -13,6 +15,7 @@
 #include <unistd.h>
 
 #include "change_guard.h"
+#include "credentials.h"
 #include "fault_point.h"
 #include "inode_table.h"
 #include "serving.h"
@@ -62,11 +65,13 @@ static ssize_t store_pwritev(void *store, const struct iovec *iov, int iovcnt,
 {
 	struct inode *inode = store;
 	const int fd = inode->store_write_fd;
+	bool taken;
 	ssize_t n;
 
 	if (fd < 0)
 		return -EBADF;
 	change_begin(inode);
+	taken = credentials_enter_owner(inode);
 	do
 		n = fault_pwritev(fd, iov, iov_part(iovcnt), (off_t)offset);
 	while (n < 0 && errno == EINTR);
@@ -74,6 +79,8 @@ static ssize_t store_pwritev(void *store, const struct iovec *iov, int iovcnt,
 		n = -errno;
 	else if (n == 0)
 		n = -EIO; /* a store that takes nothing and gives no reason */
+	if (taken)
+		credentials_leave();
 	change_end(inode);
 	return n;
 }

@@ -51,7 +51,8 @@ struct inode {
 	_Atomic uint64_t refs; /* kernel lookups and references of ours together */
 	_Atomic mode_t
 		mode; /* as last seen: tells whether a write must clear set-id bits */
-	_Atomic uid_t owner; /* likewise: who pays for what nobody has asked for */
+	_Atomic uid_t owner; /* likewise: who pays for what nobody has asked for, and for
+				pages that are written back */
 	_Atomic uint64_t last_used; /* coarse clock: for giving descriptors back */
 	_Atomic unsigned open_dirs; /* directories: how often it is open on the mount */
 	_Atomic bool unlinked;	    /* the last name has gone, as far as we know */

@@ -90,6 +90,11 @@ static ssize_t splice_answer(int from, off_t *from_offset, int to, off_t *to_off
 	return splice(from, from_offset, to, to_offset, len, flags);
 }
 
+bool killpriv_is_offered(void)
+{
+	return init.offered;
+}
+
 int killpriv_promise(struct fuse_session *session)
 {
 	static const struct fuse_custom_io io = {

@@ -7,6 +7,8 @@
  * file has set-id bits or capabilities to lose, since we and the store see to that.
  */
 
+#include <stdbool.h>
+
 #define FUSE_USE_VERSION FUSE_MAKE_VERSION(3, 14)
 #include <fuse_lowlevel.h>
 
@@ -16,5 +18,8 @@
  * @return 0 or a negative errno
  */
 int killpriv_promise(struct fuse_session *session);
+
+/** Whether the kernel knows of it: once INIT has come, after killpriv_promise(). */
+bool killpriv_is_offered(void);
 
 #endif

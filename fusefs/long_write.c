@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "change_guard.h"
+#include "credentials.h"
 #include "fault_point.h"
 #include "inode_store.h"
 #include "request_pipe.h"
@@ -86,8 +87,8 @@ static ssize_t write_all(struct inode *inode, const struct fuse_buf *buf,
 	return n;
 }
 
-bool long_write_try(struct inode *inode, const struct fuse_buf *buf, uint64_t offset,
-		    ssize_t *ret_n)
+bool long_write_try(fuse_req_t req, struct inode *inode, const struct fuse_buf *buf,
+		    uint64_t offset, ssize_t *ret_n)
 {
 	struct cl_gate_entry entry = {
 		.range = {offset, offset + buf->size},
@@ -99,7 +100,11 @@ bool long_write_try(struct inode *inode, const struct fuse_buf *buf, uint64_t of
 	    !cl_gate_try_enter(inode->mapping, &entry))
 		return false;
 	serving_expect_long();
-	*ret_n = atomic_load(&inode->torn) ? -EIO : write_all(inode, buf, offset);
+	*ret_n = atomic_load(&inode->torn) ? -EIO
+					   : credentials_enter(req, CREDENTIALS_BYTES);
+	if (*ret_n == 0)
+		*ret_n = write_all(inode, buf, offset);
+	credentials_leave();
 	cl_gate_leave(inode->mapping, &entry);
 	return true;
 }

@@ -22,7 +22,7 @@
  * @return false: nothing was done; to be written like any other
  * Gate: EXCLUSIVE over the range, meanwhile. Required: no lock held.
  */
-bool long_write_try(struct inode *inode, const struct fuse_buf *buf, uint64_t offset,
-		    ssize_t *ret_n);
+bool long_write_try(fuse_req_t req, struct inode *inode, const struct fuse_buf *buf,
+		    uint64_t offset, ssize_t *ret_n);
 
 #endif

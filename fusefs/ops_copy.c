@@ -115,7 +115,6 @@ static ssize_t copy(const struct copy_request *request)
 	const struct cl_range range = {request->to_offset,
 				       request->to_offset + request->len};
 	struct cl_mapping *mapping = request->to->mapping;
-	bool restore;
 	ssize_t copied;
 	int status;
 
@@ -123,12 +122,13 @@ static ssize_t copy(const struct copy_request *request)
 	status = cl_writeback(mapping, range);
 	if (status < 0)
 		return status;
-	restore = credentials_fsetid_drop(request->req, request->to->store_write_fd);
+	status = credentials_enter_bytes(request->req, request->to->store_write_fd);
+	if (status < 0)
+		return status;
 	change_begin(request->to);
 	copied = copy_in_store(request);
 	change_end(request->to);
-	if (restore)
-		credentials_fsetid_restore();
+	credentials_leave();
 	/* Also after an error: part of it may have been copied. */
 	status = cl_invalidate(mapping, range);
 	if (copied > 0)

@@ -3,8 +3,9 @@
  * Creation: what is new belongs to the caller.
  *
  * Everything is made by the store in one system call that runs with the caller's
- * identity and umask (credentials.h), so that owner, set-group-id directories, default
- * ACLs and quotas are the store's own business and come out as they do without us.
+ * rights and umask (credentials.h), so that owner, set-group-id directories, default
+ * ACLs and quotas are the store's own business and come out as they do without us; and
+ * whether he may make it there, is.
  */
 
 #include <errno.h>
@@ -22,26 +23,31 @@
 
 /* What is to be made. */
 struct creation {
+	int dirfd;
+	const char *name;
 	mode_t mode; /* with the type */
 	dev_t rdev;
 	const char *target; /* of a symbolic link */
 };
 
-static int create_in_store(int dirfd, const char *name, const struct creation *creation)
+static int create_in_store(void *arg)
 {
+	const struct creation *creation = arg;
 	int result;
 
 	if (S_ISDIR(creation->mode))
-		result = mkdirat(dirfd, name, creation->mode & ~(mode_t)S_IFMT);
+		result = mkdirat(creation->dirfd, creation->name,
+				 creation->mode & ~(mode_t)S_IFMT);
 	else if (S_ISLNK(creation->mode))
-		result = symlinkat(creation->target, dirfd, name);
+		result = symlinkat(creation->target, creation->dirfd, creation->name);
 	else
-		result = mknodat(dirfd, name, creation->mode, creation->rdev);
+		result = mknodat(creation->dirfd, creation->name, creation->mode,
+				 creation->rdev);
 	return result < 0 ? -errno : 0;
 }
 
 static void create_and_reply(fuse_req_t req, fuse_ino_t parent, const char *name,
-			     const struct creation *creation)
+			     struct creation *creation)
 {
 	struct inode *dir = inode_of(daemon_of(req), parent), *inode;
 	struct trust trust;
@@ -49,15 +55,11 @@ static void create_and_reply(fuse_req_t req, fuse_ino_t parent, const char *name
 	int status;
 
 	status = name_check_new(dir, name);
+	creation->dirfd = dir->fd;
+	creation->name = name;
 	if (status == 0)
-		status = credentials_enter(req, S_ISCHR(creation->mode) ||
-								S_ISBLK(creation->mode)
-							? CREDENTIALS_MKNOD
-							: CREDENTIALS_PLAIN);
-	if (status == 0) {
-		status = create_in_store(dir->fd, name, creation);
-		credentials_leave(req);
-	}
+		status = credentials_create(req, creation->mode, create_in_store,
+					    creation);
 	if (status == 0)
 		status = child_get(dir, name, &inode, &attr, &trust);
 	if (status < 0)
@@ -137,26 +139,40 @@ static void open_and_reply(fuse_req_t req, struct inode *inode, const struct sta
 	}
 }
 
-/* Create with the caller's identity, readable and writable whatever the mode.
- * @param path  relative to dirfd; of the directory itself with O_TMPFILE
+/* Likewise, and open it. */
+struct open_creation {
+	int dirfd;
+	const char
+		*path; /* relative to dirfd; of the directory itself with O_TMPFILE */
+	int flags;
+	mode_t mode;
+};
+
+static int create_open_in_store(void *arg)
+{
+	const struct open_creation *creation = arg;
+	const int fd = openat(creation->dirfd, creation->path,
+			      creation->flags | O_RDWR | O_CLOEXEC,
+			      creation->mode & ~(mode_t)S_IFMT);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* Readable and writable whatever the mode.
  * @return a descriptor or a negative errno */
-static int create_open(fuse_req_t req, int dirfd, const char *path, int flags,
-		       mode_t mode)
+static int create_open(fuse_req_t req, struct open_creation creation)
 {
 	struct daemon *daemon = daemon_of(req);
-	int status, fd;
+	const int fd =
+		credentials_create(req, creation.mode, create_open_in_store, &creation);
 
-	status = credentials_enter(req, CREDENTIALS_PLAIN);
-	if (status < 0)
-		return status;
-	fd = openat(dirfd, path, flags | O_RDWR | O_CLOEXEC, mode & ~(mode_t)S_IFMT);
-	status = fd < 0 ? fd_pressure_error(daemon, -errno) : fd;
-	credentials_leave(req);
+	if (fd < 0)
+		return fd_pressure_error(daemon, fd);
 	/* Not with open(2): where it is refused, the file would have been made all the
 	 * same. */
-	if (fd >= 0 && daemon->options.noatime)
+	if (daemon->options.noatime)
 		fcntl(fd, F_SETFL, O_NOATIME);
-	return status;
+	return fd;
 }
 
 void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
@@ -169,8 +185,13 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 
 	status = name_check_new(dir, name);
 	if (status == 0)
-		status = create_open(req, dir->fd, name, O_CREAT | O_EXCL | O_NOFOLLOW,
-				     mode);
+		status =
+			create_open(req, (struct open_creation){
+						 .dirfd = dir->fd,
+						 .path = name,
+						 .flags = O_CREAT | O_EXCL | O_NOFOLLOW,
+						 .mode = mode,
+					 });
 	/*
 	 * Somebody was faster, behind the mount. Whether the caller may open that file
 	 * has not been checked: ESTALE makes the kernel resolve the path again and then
@@ -195,8 +216,12 @@ void op_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode,
 	struct stat attr;
 	int status;
 
-	status = create_open(req, daemon->proc_fd_dir, fd_name(dir->fd).text,
-			     O_TMPFILE | (fi->flags & O_EXCL), mode);
+	status = create_open(req, (struct open_creation){
+					  .dirfd = daemon->proc_fd_dir,
+					  .path = fd_name(dir->fd).text,
+					  .flags = O_TMPFILE | (fi->flags & O_EXCL),
+					  .mode = mode,
+				  });
 	if (status >= 0)
 		status = inode_of_created(daemon, status, 0, NULL, &inode, &attr);
 	if (status < 0) {

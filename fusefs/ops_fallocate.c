@@ -41,19 +41,19 @@ static int change_both(struct inode *inode, const struct fallocate_request *requ
 	const struct cl_range range = {request->offset, request->offset + request->len};
 	struct cl_mapping *mapping = inode->mapping;
 	int status, invalidate_status = 0;
-	bool restore;
 
 	/* Dirty pages at the edges would otherwise come over the zeros later. */
 	status = cl_writeback(mapping, range);
 	if (status < 0)
 		return status;
-	restore = credentials_fsetid_drop(request->parked.req, inode->store_write_fd);
+	status = credentials_enter_bytes(request->parked.req, inode->store_write_fd);
+	if (status < 0)
+		return status;
 	change_begin(inode);
 	status = allocate_range(inode->store_write_fd, request->mode, request->offset,
 				request->len);
 	change_end(inode);
-	if (restore)
-		credentials_fsetid_restore();
+	credentials_leave();
 	/* Also after an error: part of it may have been done. Plain allocation changes
 	 * no byte. */
 	if (request->mode & ~FALLOC_FL_KEEP_SIZE)

@@ -4,7 +4,7 @@
  *
  * All of this moves the file's ctime, and not through its descriptor: so a known file
  * is under change_guard.h meanwhile, or it would look as if somebody had changed it
- * behind the mount.
+ * behind the mount. All of it is done with the caller's rights.
  */
 
 #include <errno.h>
@@ -54,6 +54,20 @@ static void lost_name(struct inode *inode)
 		atomic_store(&inode->unlinked, true);
 }
 
+/* A name that is to go. */
+struct removal {
+	int dirfd;
+	const char *name;
+	int flags; /* of unlinkat(2) */
+};
+
+static int remove_in_store(void *arg)
+{
+	const struct removal *removal = arg;
+
+	return unlinkat(removal->dirfd, removal->name, removal->flags) < 0 ? -errno : 0;
+}
+
 static void remove_and_reply(fuse_req_t req, fuse_ino_t parent, const char *name,
 			     int flags)
 {
@@ -63,9 +77,9 @@ static void remove_and_reply(fuse_req_t req, fuse_ino_t parent, const char *name
 	status = name_check(dir, name);
 	if (status == 0) {
 		inode = guard(dir, name);
-		if (unlinkat(dir->fd, name, flags) < 0)
-			status = -errno;
-		else
+		status = credentials_call(req, remove_in_store,
+					  &(struct removal){dir->fd, name, flags});
+		if (status == 0)
 			lost_name(inode);
 		unguard(inode);
 	}
@@ -82,6 +96,25 @@ void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 	remove_and_reply(req, parent, name, AT_REMOVEDIR);
 }
 
+/* A name that is to be added. */
+struct addition {
+	const struct inode *inode, *dir;
+	const char *name;
+};
+
+static int link_in_store(void *arg)
+{
+	const struct addition *addition = arg;
+
+	/* What is followed is the name in /proc, and it leads to the very file, be it a
+	 * symbolic link. */
+	return linkat(addition->inode->daemon->proc_fd_dir,
+		      fd_name(addition->inode->fd).text, addition->dir->fd,
+		      addition->name, AT_SYMLINK_FOLLOW) < 0
+		       ? -errno
+		       : 0;
+}
+
 void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent,
 	     const char *new_name)
 {
@@ -93,11 +126,8 @@ void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent,
 	status = name_check_new(dir, new_name);
 	if (status == 0) {
 		change_begin(inode);
-		/* What is followed is the name in /proc, and it leads to the very file,
-		 * be it a symbolic link. */
-		if (linkat(daemon->proc_fd_dir, fd_name(inode->fd).text, dir->fd,
-			   new_name, AT_SYMLINK_FOLLOW) < 0)
-			status = -errno;
+		status = credentials_call(req, link_in_store,
+					  &(struct addition){inode, dir, new_name});
 		change_end(inode);
 	}
 	if (status < 0) {
@@ -119,21 +149,20 @@ struct side {
 	struct inode *inode; /* what the name stands for, guarded; or NULL */
 };
 
-static int rename_in_store(fuse_req_t req, const struct side *from,
-			   const struct side *to, unsigned flags)
-{
-	int status = 0;
+struct renaming {
+	const struct side *from, *to;
+	unsigned flags; /* of renameat2(2) */
+};
 
-	/* A whiteout is a new file, so it belongs to the caller. */
-	if (flags & RENAME_WHITEOUT)
-		status = credentials_enter(req, CREDENTIALS_MKNOD);
-	if (status < 0)
-		return status;
-	if (renameat2(from->dir->fd, from->name, to->dir->fd, to->name, flags) < 0)
-		status = -errno;
-	if (flags & RENAME_WHITEOUT)
-		credentials_leave(req);
-	return status;
+static int rename_in_store(void *arg)
+{
+	const struct renaming *renaming = arg;
+	const struct side *from = renaming->from, *to = renaming->to;
+
+	return renameat2(from->dir->fd, from->name, to->dir->fd, to->name,
+			 renaming->flags) < 0
+		       ? -errno
+		       : 0;
 }
 
 static void note_renamed(const struct side *from, const struct side *to, unsigned flags)
@@ -165,7 +194,8 @@ void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 	if (status == 0) {
 		from.inode = guard(from.dir, name);
 		to.inode = guard(to.dir, new_name);
-		status = rename_in_store(req, &from, &to, flags);
+		status = credentials_call(req, rename_in_store,
+					  &(struct renaming){&from, &to, flags});
 		if (status == 0)
 			note_renamed(&from, &to, flags);
 		unguard(to.inode);

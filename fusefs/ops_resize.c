@@ -6,10 +6,10 @@
  * page cache that disagree. The sizes are compared when the gate has been entered: what
  * was there before may have changed it meanwhile.
  *
- * Set-id bits are cleared by the store, which knows the true mode; with a SETATTR the
- * kernel also sends one without them, with O_TRUNC it does not. The kernel's may have
- * the set-group-id bit when the store knows better: it does not ask for the caller's
- * groups. What the store has cleared stays cleared.
+ * A path that is truncated takes the right to write the file now, a descriptor had it
+ * when it was opened. Set-id bits are cleared by the store, which knows the true mode,
+ * and the times are set by it. What a kernel sends beside a size (a mode without those
+ * bits, the time of now) is left out: who may write a file need not be its owner.
  *
  * Dirty pages are written before any attribute is set, since their writing would change
  * the times that are being set, and clear the set-id bits.
@@ -17,7 +17,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "change_guard.h"
@@ -32,19 +31,19 @@
  * or comes. */
 static int resize_both(struct inode *inode, uint64_t size, fuse_req_t req)
 {
-	bool restore;
 	int status;
 
 	if (size > INT64_MAX)
 		return -EFBIG;
-	restore = credentials_fsetid_drop(req, inode->store_write_fd);
+	status = credentials_enter_bytes(req, inode->store_write_fd);
+	if (status < 0)
+		return status;
 	change_begin(inode);
 	do
 		status = ftruncate(inode->store_write_fd, (off_t)size) < 0 ? -errno : 0;
 	while (status == -EINTR);
 	change_end(inode);
-	if (restore)
-		credentials_fsetid_restore();
+	credentials_leave();
 	if (status == 0)
 		cl_mapping_set_size(inode->mapping, size);
 	return status;
@@ -103,27 +102,16 @@ struct setattr {
 	struct fuse_file_info fi;
 };
 
-/* A mode that comes with a size is there to clear set-id bits, never to set one. */
-static void keep_cleared(struct setattr *s)
-{
-	const int size_and_mode = FUSE_SET_ATTR_SIZE | FUSE_SET_ATTR_MODE;
-	struct stat now;
-
-	if ((s->to_set & size_and_mode) == size_and_mode &&
-	    fstat(s->parked.inode->fd, &now) == 0)
-		s->attr.st_mode &= now.st_mode | ~(mode_t)(S_ISUID | S_ISGID);
-}
-
 static void resized(struct resize *resize, int status)
 {
 	struct setattr *s = caa_container_of(resize, struct setattr, resize);
 
-	keep_cleared(s);
 	if (status < 0)
 		reply_status(s->parked.req, status);
+	else if (s->to_set & FUSE_SET_ATTR_SIZE)
+		attr_reply(s->parked.req, s->parked.inode);
 	else
-		setattr_rest(s->parked.req, s->parked.inode, &s->attr,
-			     s->to_set & ~FUSE_SET_ATTR_SIZE,
+		setattr_rest(s->parked.req, s->parked.inode, &s->attr, s->to_set,
 			     s->has_fi ? &s->fi : NULL);
 	free(s);
 }
@@ -159,6 +147,14 @@ void data_setattr(fuse_req_t req, struct inode *inode, const struct stat *attr,
 	if (!S_ISREG(inode->type)) {
 		reply_status(req, S_ISDIR(inode->type) ? -EISDIR : -EINVAL);
 		return;
+	}
+	if (to_set & FUSE_SET_ATTR_SIZE && !fi) {
+		const int status = credentials_may(req, inode, W_OK);
+
+		if (status < 0) {
+			reply_status(req, status);
+			return;
+		}
 	}
 	s = calloc(1, sizeof(*s));
 	if (!s) {

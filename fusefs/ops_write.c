@@ -9,9 +9,10 @@
  *
  * A long one of a program goes past the cache if it can (long_write.h).
  *
- * The kernel clears set-id bits before it sends a write, by the mode it knows. The
- * store does so, too, by the mode that is true, if we have no privilege to write
- * without it.
+ * A program's bytes are written with its user id, so that the store counts them as its
+ * own; with all its rights if the file has set-id bits, which the store then clears by
+ * the mode that is true. With --writeback they are written later, as pages are that the
+ * kernel writes back: by nobody, and so for the file's owner (inode_store.c).
  */
 
 #include <errno.h>
@@ -77,18 +78,19 @@ static ssize_t write_page(struct inode *inode, const char *buf, size_t len,
 static ssize_t write_clearing_setid(struct inode *inode, const char *buf, size_t len,
 				    uint64_t offset, fuse_req_t req)
 {
-	const bool restore = credentials_fsetid_drop(req, inode->store_write_fd);
-	ssize_t n = cl_write(inode->mapping, buf, len, offset);
-	int status;
+	int status = credentials_enter(req, CREDENTIALS_ALL);
+	ssize_t n;
 
+	if (status < 0)
+		return status;
+	n = cl_write(inode->mapping, buf, len, offset);
 	if (n > 0) {
 		status = cl_writeback(inode->mapping,
 				      (struct cl_range){offset, offset + (uint64_t)n});
 		if (status < 0)
 			n = status;
 	}
-	if (restore)
-		credentials_fsetid_restore();
+	credentials_leave();
 	return n;
 }
 
@@ -100,13 +102,21 @@ static void answer(fuse_req_t req, ssize_t n)
 		fuse_reply_write(req, (size_t)n);
 }
 
-static ssize_t write_bytes(struct inode *inode, bool writepage, const char *buf,
-			   size_t len, uint64_t offset)
+static ssize_t write_bytes(fuse_req_t req, struct inode *inode, bool writepage,
+			   const char *buf, size_t len, uint64_t offset)
 {
+	const bool for_caller = !writepage && !inode->daemon->options.writeback;
+	ssize_t n;
+
 	if (atomic_load(&inode->torn))
 		return -EIO;
-	return writepage ? write_page(inode, buf, len, offset)
-			 : cl_write(inode->mapping, buf, len, offset);
+	if (writepage)
+		return write_page(inode, buf, len, offset);
+	n = for_caller ? credentials_enter(req, CREDENTIALS_BYTES) : 0;
+	if (n == 0)
+		n = cl_write(inode->mapping, buf, len, offset);
+	credentials_leave();
+	return n;
 }
 
 static void run(struct parked_request *parked)
@@ -122,8 +132,8 @@ static void run(struct parked_request *parked)
 		n = write_clearing_setid(inode, request->data, request->len,
 					 request->offset, req);
 	else
-		n = write_bytes(inode, request->writepage, request->data, request->len,
-				request->offset);
+		n = write_bytes(req, inode, request->writepage, request->data,
+				request->len, request->offset);
 	parked_request_leave(parked);
 	free(request);
 	notifier_tell_mode(inode, mode);
@@ -177,7 +187,7 @@ static void write_now_or_park(fuse_req_t req, struct open_file *file, bool write
 		park(req, file, writepage, clears_setid, buf, len, offset);
 		return;
 	}
-	n = write_bytes(inode, writepage, buf, len, offset);
+	n = write_bytes(req, inode, writepage, buf, len, offset);
 	cl_gate_leave(inode->mapping, &entry);
 	answer(req, n);
 	open_file_put(file);
@@ -192,7 +202,8 @@ static void write_file(fuse_req_t req, struct open_file *file, bool writepage,
 	char *copy = NULL;
 	ssize_t n = 0;
 
-	if (!writepage && !clears_setid && long_write_try(inode, buf, offset, &n)) {
+	if (!writepage && !clears_setid &&
+	    long_write_try(req, inode, buf, offset, &n)) {
 		answer(req, n);
 		open_file_put(file);
 		return;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Extended attributes, ACLs among them: handed to the store, with two exceptions.
+ * Extended attributes, ACLs among them: handed to the store, with the caller's rights,
+ * but for two exceptions.
  *
- * Names that begin with "user.foldfs." are not the store's (ops_control.h). And the kernel, which
- * enforces ACLs for us, leaves one duty behind: who changes the access ACL of a file
- * whose group he is not in takes its set-group-id bit away.
+ * Names that begin with "user.foldfs." are not the store's (ops_control.h). And reading
+ * what is not a user's attribute is done with our own rights: the kernel reads ACLs and
+ * capabilities on behalf of everybody, and has refused trusted ones to whom it should.
  *
  * The calls go to the inode's name in /proc/self/fd, which leads to the very file: they
  * do not take an O_PATH descriptor.
@@ -13,13 +14,14 @@
 #include "ops_xattr.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/xattr.h>
 
 #include "change_guard.h"
+#include "credentials.h"
 #include "ops_control.h"
 #include "reply.h"
 #include "standing_open.h"
@@ -28,42 +30,52 @@
 #define ACCESS_ACL     "system.posix_acl_access"
 #define DEFAULT_ACL    "system.posix_acl_default"
 #define TRUSTED_PREFIX "trusted."
-/* As many of a caller's groups as we look at. */
-#define GROUPS_MAX     1024
+#define USER_PREFIX    "user."
+#define CAPABILITY     "security.capability"
 
 static bool has_prefix(const char *name, const char *prefix)
 {
 	return strncmp(name, prefix, strlen(prefix)) == 0;
 }
 
-/* ------------------------------------------------------- the set-group-id bit */
+/* ------------------------------------------------------------------ the store */
 
-static bool caller_in_group(fuse_req_t req, gid_t group)
+struct xattr {
+	const struct inode *inode;
+	const char *name;
+	union {
+		const void *value; /* to set */
+		void *ret_value;   /* to read, or NULL */
+	};
+	size_t size;
+	int flags;
+};
+
+static int set_in_store(void *arg)
 {
-	gid_t groups[GROUPS_MAX];
-	int n;
+	const struct xattr *xattr = arg;
 
-	if (fuse_req_ctx(req)->gid == group)
-		return true;
-	n = fuse_req_getgroups(req, GROUPS_MAX, groups);
-	for (int i = 0; i < n && i < GROUPS_MAX; i++)
-		if (groups[i] == group)
-			return true;
-	return false;
+	return setxattr(fd_path(xattr->inode->fd).text, xattr->name, xattr->value,
+			xattr->size, xattr->flags) < 0
+		       ? -errno
+		       : 0;
 }
 
-/* As the store would do if the caller had come himself. */
-static void drop_setgid(fuse_req_t req, struct inode *inode)
+static int remove_in_store(void *arg)
 {
-	struct stat attr;
+	const struct xattr *xattr = arg;
 
-	if (!inode->daemon->privileged || fuse_req_ctx(req)->uid == 0)
-		return;
-	if (inode_stat(inode, &attr) < 0 || !(attr.st_mode & S_ISGID) ||
-	    caller_in_group(req, attr.st_gid))
-		return;
-	fchmodat(inode->daemon->proc_fd_dir, fd_name(inode->fd).text,
-		 attr.st_mode & ~(mode_t)(S_IFMT | S_ISGID), 0);
+	return removexattr(fd_path(xattr->inode->fd).text, xattr->name) < 0 ? -errno
+									    : 0;
+}
+
+static int get_in_store(void *arg)
+{
+	const struct xattr *xattr = arg;
+	const ssize_t len = getxattr(fd_path(xattr->inode->fd).text, xattr->name,
+				     xattr->ret_value, xattr->size);
+
+	return len < 0 ? -errno : (int)len;
 }
 
 /* -------------------------------------------------------------------- requests */
@@ -73,7 +85,12 @@ void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *v
 {
 	struct inode *inode = inode_of(daemon_of(req), ino);
 	const bool is_acl = strcmp(name, ACCESS_ACL) == 0;
-	int status = 0;
+	struct xattr xattr = {.inode = inode,
+			      .name = name,
+			      .value = value,
+			      .size = size,
+			      .flags = flags};
+	int status;
 
 	if (control_is_ours(name)) {
 		control_set(req, inode, name, value, size, flags);
@@ -83,10 +100,10 @@ void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *v
 	if (is_acl)
 		standing_open_before_loss(inode);
 	change_begin(inode);
-	if (setxattr(fd_path(inode->fd).text, name, value, size, flags) < 0)
-		status = -errno;
-	else if (is_acl)
-		drop_setgid(req, inode);
+	/* With an ACL the store drops a set-group-id bit, or not, by the caller's
+	 * groups. */
+	status = is_acl ? credentials_call_with_all(req, set_in_store, &xattr)
+			: credentials_call(req, set_in_store, &xattr);
 	change_end(inode);
 	if (is_acl)
 		standing_open_after_loss(inode);
@@ -96,16 +113,21 @@ void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *v
 void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
 	struct inode *inode = inode_of(daemon_of(req), ino);
-	int status = 0;
+	struct xattr xattr = {.inode = inode, .name = name};
+	int status;
 
 	if (control_is_ours(name)) {
 		control_remove(req, name);
 		return;
 	}
 	change_begin(inode);
-	if (removexattr(fd_path(inode->fd).text, name) < 0)
-		status = -errno;
+	status = credentials_call(req, remove_in_store, &xattr);
 	change_end(inode);
+	/* Who is refused this has not asked for it: the kernel has let nobody pass who
+	 * may not, and asks by itself before a change of the file's bytes. The store
+	 * takes capabilities away at that change. */
+	if (status == -EPERM && strcmp(name, CAPABILITY) == 0)
+		status = 0;
 	reply_status(req, status);
 }
 
@@ -125,8 +147,9 @@ static int without_acl(const char *name, int error)
 void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
 	struct inode *inode = inode_of(daemon_of(req), ino);
+	struct xattr xattr = {.inode = inode, .name = name, .size = size};
 	char *value = NULL;
-	ssize_t len;
+	int len;
 
 	if (control_is_ours(name)) {
 		control_get(req, inode, name, size);
@@ -139,9 +162,12 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 			return;
 		}
 	}
-	len = getxattr(fd_path(inode->fd).text, name, value, size);
+	xattr.ret_value = value;
+	len = has_prefix(name, USER_PREFIX)
+		      ? credentials_call(req, get_in_store, &xattr)
+		      : get_in_store(&xattr);
 	if (len < 0)
-		reply_status(req, -without_acl(name, errno));
+		reply_status(req, -without_acl(name, -len));
 	else if (size == 0)
 		fuse_reply_xattr(req, (size_t)len);
 	else
@@ -153,13 +179,17 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
  * @return how long the list is then */
 static size_t filter_list(fuse_req_t req, char *list, size_t len)
 {
-	const bool sees_trusted = fuse_req_ctx(req)->uid == 0;
+	enum { UNKNOWN, NO, YES } sees_trusted = UNKNOWN;
 	size_t kept = 0, name_len;
 
 	for (size_t at = 0; at < len; at += name_len) {
+		const bool trusted = has_prefix(list + at, TRUSTED_PREFIX);
+
 		name_len = strlen(list + at) + 1;
-		if (control_is_ours(list + at) ||
-		    (has_prefix(list + at, TRUSTED_PREFIX) && !sees_trusted))
+		if (trusted && sees_trusted == UNKNOWN)
+			sees_trusted =
+				credentials_has_cap(req, CAP_SYS_ADMIN) ? YES : NO;
+		if (control_is_ours(list + at) || (trusted && sees_trusted == NO))
 			continue;
 		memmove(list + kept, list + at, name_len);
 		kept += name_len;

@@ -5,6 +5,9 @@
  * The request holds the kernel's inode lock (SETXATTR and FALLOCATE are sent with it),
  * so no write(2), truncate or other range operation of the mount runs on the file. Page
  * faults, read(2) and writeback do; the library's protocol is about those.
+ *
+ * Who asks by an attribute must be able to write the file now, by what the store says;
+ * the file itself is then changed with his rights, and the journal with ours.
  */
 
 #include "range_request.h"
@@ -12,6 +15,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "account.h"
 #include "allocate.h"
@@ -47,9 +51,44 @@ static void tell(void *arg, const struct store_event *event)
 	log_inode(progress ? LOG_INFO : lost ? LOG_CRIT : LOG_WARNING, arg, "%s", text);
 }
 
+/* The calls on the file, and on the journal's descriptor: blocks are for the caller's
+ * account, and set-id bits are his to lose. */
+#define AS_CALLER(type, name, parameters, ...)                                         \
+	static type name##_as_caller parameters                                        \
+	{                                                                              \
+		type result;                                                           \
+                                                                                       \
+		credentials_resume();                                                  \
+		result = store_io_system.name(__VA_ARGS__);                            \
+		credentials_pause();                                                   \
+		return result;                                                         \
+	}
+
+AS_CALLER(ssize_t, pwrite, (int fd, const void *buf, size_t len, uint64_t offset), fd,
+	  buf, len, offset)
+AS_CALLER(int, fallocate, (int fd, int mode, uint64_t offset, uint64_t len), fd, mode,
+	  offset, len)
+AS_CALLER(int, ftruncate, (int fd, uint64_t size), fd, size)
+AS_CALLER(int, clone,
+	  (int to_fd, uint64_t to, int from_fd, uint64_t from, uint64_t len), to_fd, to,
+	  from_fd, from, len)
+
+static struct store_io io_as_caller(void)
+{
+	struct store_io io = store_io_system;
+
+	io.pwrite = pwrite_as_caller;
+	io.fallocate = fallocate_as_caller;
+	io.ftruncate = ftruncate_as_caller;
+	io.clone = clone_as_caller;
+	return io;
+}
+
 static int change_by_store_range(struct inode *inode, const struct cl_range_op *op)
 {
+	const struct store_io io = io_as_caller();
 	const struct store_range_ctx ctx = {
+		.io = &io,
 		.source_fd = inode->daemon->source_fd,
 		.probe = inode->daemon->store_probe,
 		.event = tell,
@@ -78,19 +117,21 @@ static int change_store(void *arg)
 	struct range_request *request = arg;
 	struct inode *inode = request->inode;
 	const uint64_t size = cl_mapping_size(inode->mapping);
-	const bool restore =
-		credentials_fsetid_drop(request->req, inode->store_write_fd);
-	int status;
+	int status = credentials_enter(request->req, CREDENTIALS_ALL);
 
+	if (status < 0)
+		return status;
 	change_begin(inode);
-	if (request->fallocate_mode)
+	if (request->fallocate_mode) {
 		status = allocate_range(inode->store_write_fd, request->fallocate_mode,
 					request->op.offset, request->op.len);
-	else
+	} else {
+		credentials_pause();
 		status = change_by_store_range(inode, &request->op);
+		credentials_resume();
+	}
+	credentials_leave();
 	change_end(inode);
-	if (restore)
-		credentials_fsetid_restore();
 	if (status == STORE_BETWEEN) {
 		atomic_store(&inode->torn, true);
 		return -EIO;
@@ -127,8 +168,8 @@ static void run(struct job *job)
 	inode_put(inode, 1);
 }
 
-/** Whether the file may be changed at all, and can be got at. */
-static int prepare(struct inode *inode)
+/** Whether the file may be changed at all, and by him, and can be got at. */
+static int prepare(fuse_req_t req, struct inode *inode, bool by_descriptor)
 {
 	int status;
 
@@ -138,7 +179,9 @@ static int prepare(struct inode *inode)
 		return -EIO;
 	if (atomic_load(&inode->executing) > 0)
 		return -ETXTBSY;
-	status = inode_mapping_ensure(inode);
+	status = by_descriptor ? 0 : credentials_may(req, inode, W_OK);
+	if (status == 0)
+		status = inode_mapping_ensure(inode);
 	return status < 0 ? status : store_get(inode, STORE_READ | STORE_WRITE);
 }
 
@@ -146,7 +189,7 @@ void range_request_start(fuse_req_t req, struct inode *inode,
 			 const struct cl_range_op *op, int fallocate_mode)
 {
 	struct range_request *request;
-	int status = prepare(inode);
+	int status = prepare(req, inode, fallocate_mode != 0);
 
 	if (status < 0) {
 		reply_status(req, status);

@@ -71,6 +71,8 @@ void session_init(void *userdata, struct fuse_conn_info *conn)
 
 	conn->want |= conn->capable & (WANTED | WANTED_KILLPRIV);
 	conn->want &= ~(unsigned)(UNWANTED | UNWANTED_QUEUES);
+	daemon->kernel_leaves_setid =
+		WANTED_KILLPRIV ? conn->want & WANTED_KILLPRIV : killpriv_is_offered();
 	daemon->splices = conn->want & FUSE_CAP_SPLICE_WRITE;
 	if (daemon->options.no_open) {
 		/* An open that truncates has to be told otherwise: by SETATTR. */

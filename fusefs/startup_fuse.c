@@ -8,6 +8,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <limits.h>
 #include <linux/capability.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "caller.h"
 #include "log.h"
 
 #define FUSE_CONF   "/etc/fuse.conf"
@@ -144,11 +146,22 @@ static bool may_act_for_others(void)
 	       (caps[0].effective & needed) == needed;
 }
 
+/* Whom we serve is to have his groups, and none of ours. */
+static bool give_up_groups(void)
+{
+	return setgroups(0, NULL) == 0 || getgroups(0, NULL) == 0;
+}
+
 int startup_check_fuse(struct daemon *daemon)
 {
 	int status;
 
-	daemon->privileged = may_act_for_others();
+	daemon->privileged = may_act_for_others() && give_up_groups();
+	if (daemon->privileged && !caller_check_proc())
+		log_msg(LOG_WARNING,
+			"/proc is of another pid namespace than ours: the supplementary "
+			"groups and the capabilities of whoever uses the mount cannot be "
+			"seen, and do not count");
 	status = check_device();
 	if (status == 0)
 		status = check_helper(daemon);
