@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "change_guard.h"
@@ -280,15 +281,26 @@ static int access_of(int flags)
 	}
 }
 
-/* FMODE_EXEC of the kernel's <linux/fs.h>: this open is an execve(2). The kernel keeps
- * writers away from such a file, but not range operations, which come without an open.
- */
-#define KERNEL_FMODE_EXEC 0x20
-
 /* Whether what is read through an open file moves the access time. */
 static bool moves_atime(int flags)
 {
 	return access_of(flags) & STORE_READ && !(flags & O_NOATIME);
+}
+
+/*
+ * What open(2) says of files that nobody may change, whatever his mode, and that can
+ * only be appended to. The store's descriptor may be open already, and does not ask.
+ */
+static int may_join_writers(const struct inode *inode, int flags)
+{
+	struct statx stx;
+
+	if (statx(inode->fd, "", AT_EMPTY_PATH, STATX_TYPE, &stx) < 0)
+		return -errno;
+	if (stx.stx_attributes & STATX_ATTR_IMMUTABLE)
+		return -EPERM;
+	return stx.stx_attributes & STATX_ATTR_APPEND && !(flags & O_APPEND) ? -EPERM
+									     : 0;
 }
 
 /* Count an open in. */
@@ -301,6 +313,9 @@ static int register_open(struct inode *inode, int flags)
 	/* First, so that the store is opened the way it is going to be read. */
 	inode->atime_readers += moves_atime(flags);
 	status = ensure_mapping(inode);
+	if (status == 0 && access & STORE_WRITE && inode->store_users > 0 &&
+	    inode->store_write_fd >= 0)
+		status = may_join_writers(inode, flags);
 	if (status == 0)
 		status = use_store(inode, access);
 	if (status == 0) {

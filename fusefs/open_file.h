@@ -19,6 +19,11 @@ enum store_access {
 	STORE_WRITE = 2, /* and for reading as well, if that is permitted */
 };
 
+/* FMODE_EXEC of the kernel's <linux/fs.h>: this open is an execve(2). The kernel keeps
+ * writers away from such a file, but not range operations, which come without an open.
+ */
+#define KERNEL_FMODE_EXEC 0x20
+
 /** One open(2) of the mount, which lives in fi->fh; or a standing open. */
 struct open_file {
 	/* Set once. */

@@ -21,6 +21,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "credentials.h"
 #include "fd_pressure.h"
 #include "inode_table.h"
 #include "listing.h"
@@ -80,13 +81,20 @@ static void close_dir(struct open_dir *dir)
 void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct daemon *daemon = daemon_of(req);
-	struct open_dir *dir = malloc(sizeof(*dir));
+	struct inode *inode = inode_of(daemon, ino);
+	const int status = credentials_may(req, inode, R_OK);
+	struct open_dir *dir;
 
+	if (status < 0) {
+		reply_status(req, status);
+		return;
+	}
+	dir = malloc(sizeof(*dir));
 	if (!dir) {
 		reply_status(req, -ENOMEM);
 		return;
 	}
-	dir->inode = inode_of(daemon, ino);
+	dir->inode = inode;
 	dir->fd = open_store_dir(dir->inode);
 	if (dir->fd < 0) {
 		reply_status(req, fd_pressure_error(daemon, dir->fd));

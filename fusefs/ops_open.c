@@ -3,6 +3,10 @@
  * OPEN: where a program may count on seeing what others had written when they closed
  * the file. So a change behind the mount that shows by now is taken in first.
  *
+ * And where the store decides whether the caller may, by its modes of now and with his
+ * rights: the kernel has looked at those that it remembers, and the store's descriptor
+ * may be open already, for others.
+ *
  * With --no-open the answer to the first one is that there are none: the kernel goes on
  * by itself, and sends no other, and no RELEASE (standing_open.h).
  */
@@ -10,8 +14,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "change_guard.h"
+#include "credentials.h"
 #include "notifier.h"
 #include "open_file.h"
 #include "ops_data.h"
@@ -88,6 +94,38 @@ static void truncate_first(struct inode *inode, struct opening *opening)
 	resize_start(&opening->resize, inode, opening->req);
 }
 
+/* An execve(2) opens what need not be readable. */
+static int access_mask(int flags)
+{
+	int mask;
+
+	if (flags & KERNEL_FMODE_EXEC)
+		return X_OK;
+	switch (flags & O_ACCMODE) {
+	case O_RDONLY:
+		mask = R_OK;
+		break;
+	case O_WRONLY:
+		mask = W_OK;
+		break;
+	default:
+		mask = R_OK | W_OK;
+		break;
+	}
+	return flags & O_TRUNC ? mask | W_OK : mask;
+}
+
+static int get_file(fuse_req_t req, struct inode *inode, struct fuse_file_info *fi)
+{
+	int status = 0;
+
+	if (atomic_load(&inode->torn))
+		return -EIO;
+	if (inode->daemon->privileged)
+		status = credentials_may(req, inode, access_mask(fi->flags));
+	return status < 0 ? status : open_file_get(inode, fi->flags, fi);
+}
+
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct inode *inode = inode_of(daemon_of(req), ino);
@@ -100,7 +138,7 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		reply_status(req, -ENOSYS);
 		return;
 	}
-	status = atomic_load(&inode->torn) ? -EIO : open_file_get(inode, fi->flags, fi);
+	status = get_file(req, inode, fi);
 	if (status < 0) {
 		reply_status(req, status);
 		return;
