@@ -21,8 +21,16 @@
 #define FORGOTTEN_MAX 65536
 #define BUCKETS	      16384
 
+/* Who it was. Nothing is held of it any more, so the birth time tells a number that is
+ * used again. */
+struct forgotten_key {
+	dev_t dev;
+	ino_t ino;
+	int64_t birth_ns;
+};
+
 struct forgotten_handle {
-	struct inode_key key;
+	struct forgotten_key key;
 	fuse_ino_t nodeid;
 	struct cds_hlist_node by_key, by_nodeid;
 	struct cds_list_head by_age;
@@ -34,6 +42,7 @@ struct forgotten {
 	/* Set once. */
 	int mount_fd; /* of the source: says which file system a handle is of */
 	dev_t dev;
+	uint64_t mount; /* by which it opens */
 
 	/* Guarded by the inode table's lock. */
 	size_t count;
@@ -42,7 +51,15 @@ struct forgotten {
 	struct cds_hlist_head by_nodeid[BUCKETS];
 };
 
-static size_t key_bucket(const struct inode_key *key)
+static struct forgotten_key key_of(const struct inode *inode)
+{
+	/* No padding: the key is hashed as bytes. */
+	_Static_assert(sizeof(struct forgotten_key) == 24, "the key has holes");
+
+	return (struct forgotten_key){inode->dev, inode->ino, inode->birth_ns};
+}
+
+static size_t key_bucket(const struct forgotten_key *key)
 {
 	return XXH3_64bits(key, sizeof(*key)) % BUCKETS;
 }
@@ -77,12 +94,16 @@ int forgotten_create(struct daemon *daemon, struct forgotten **ret_forgotten)
 {
 	struct forgotten *forgotten = calloc(1, sizeof(*forgotten));
 	struct forgotten_handle *probe;
+	struct store_id id;
 	int fd;
 
 	if (!forgotten)
 		return -ENOMEM;
 	CDS_INIT_LIST_HEAD(&forgotten->by_age);
-	forgotten->dev = daemon->source_dev;
+	if (store_identify(daemon->source_fd, "", &id) < 0)
+		goto refused;
+	forgotten->dev = id.dev;
+	forgotten->mount = id.mount;
 	/* Not O_PATH: open_by_handle_at() refuses those. */
 	forgotten->mount_fd =
 		openat(daemon->proc_fd_dir, fd_name(daemon->source_fd).text,
@@ -122,15 +143,16 @@ struct forgotten_handle *forgotten_prepare(struct forgotten *forgotten,
 {
 	struct forgotten_handle *handle, *smaller;
 
-	/* A handle is of one file system. Without a birth time a number that is used
-	 * again could not be told from the old one. */
-	if (!forgotten || inode->key.dev != forgotten->dev || !inode->key.birth_ns ||
+	/* A handle is of one file system, and is opened by one mount of it. Without a birth
+	 * time a number that is used again could not be told from the old one. */
+	if (!forgotten || inode->dev != forgotten->dev ||
+	    inode->mount != forgotten->mount || !inode->birth_ns ||
 	    atomic_load(&inode->unlinked))
 		return NULL;
 	handle = get_handle(inode->fd);
 	if (!handle)
 		return NULL;
-	handle->key = inode->key;
+	handle->key = key_of(inode);
 	handle->nodeid = inode->nodeid;
 	smaller = realloc(handle, handle_bytes(handle->handle.handle_bytes));
 	return smaller ? smaller : handle;
@@ -170,14 +192,17 @@ fuse_ino_t forgotten_add(struct forgotten *forgotten, struct forgotten_handle *h
 	return given_up;
 }
 
-fuse_ino_t forgotten_take(struct forgotten *forgotten, const struct inode_key *key)
+fuse_ino_t forgotten_take(struct forgotten *forgotten, const struct inode *inode)
 {
+	const struct forgotten_key key = key_of(inode);
 	struct forgotten_handle *handle;
 	fuse_ino_t nodeid;
 
-	cds_hlist_for_each_entry_2(handle, &forgotten->by_key[key_bucket(key)], by_key)
+	if (inode->mount != forgotten->mount)
+		return 0;
+	cds_hlist_for_each_entry_2(handle, &forgotten->by_key[key_bucket(&key)], by_key)
 	{
-		if (memcmp(&handle->key, key, sizeof(*key)) != 0)
+		if (memcmp(&handle->key, &key, sizeof(key)) != 0)
 			continue;
 		nodeid = handle->nodeid;
 		remove_handle(forgotten, handle);

@@ -36,9 +36,9 @@ void forgotten_discard(struct forgotten_handle *handle);
  *  @return the nodeid that had to be given up for it, or 0 */
 fuse_ino_t forgotten_add(struct forgotten *forgotten, struct forgotten_handle *handle);
 
-/** A file is known again: take it out.
+/** A file is known again, by an inode that is not in the table yet: take it out.
  *  @return its old nodeid, or 0 */
-fuse_ino_t forgotten_take(struct forgotten *forgotten, const struct inode_key *key);
+fuse_ino_t forgotten_take(struct forgotten *forgotten, const struct inode *inode);
 
 /** A copy of the handle of a nodeid, for forgotten_open() without the lock; or NULL. */
 struct forgotten_handle *forgotten_copy(struct forgotten *forgotten, fuse_ino_t nodeid);

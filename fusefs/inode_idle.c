@@ -90,6 +90,7 @@ bool inode_table_take_name(struct inode_table *table, fuse_ino_t nodeid,
 	if (idle) {
 		*ret_parent = inode->parent;
 		*ret_name = inode->name;
+		cds_hlist_del(&inode->name_node);
 		inode->parent = 0;
 		inode->name = NULL;
 	}

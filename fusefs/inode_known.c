@@ -4,10 +4,94 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "identity.h"
 #include "inode_table_internal.h"
+#include "store_stat.h"
+
+/* -------------------------------------------------------------------- by name */
+
+static struct cds_hlist_head *name_bucket(struct inode_table *table, fuse_ino_t parent,
+					  const char *name)
+{
+	return &table->name_buckets[XXH3_64bits_withSeed(name, strlen(name), parent) &
+				    (table->bucket_count - 1)];
+}
+
+static bool is_named(const struct inode *inode, fuse_ino_t parent, const char *name)
+{
+	return inode->name && inode->parent == parent && strcmp(inode->name, name) == 0;
+}
+
+void inode_hash_name(struct inode_table *table, struct inode *inode)
+{
+	if (inode->name)
+		cds_hlist_add_head(&inode->name_node,
+				   name_bucket(table, inode->parent, inode->name));
+}
+
+void inode_set_name(struct inode_table *table, struct inode *inode, fuse_ino_t parent,
+		    const char *name)
+{
+	if (name && is_named(inode, parent, name))
+		return;
+	if (inode->name)
+		cds_hlist_del(&inode->name_node);
+	free(inode->name);
+	/* Without memory it has no name, and stays when descriptors run short. */
+	inode->name = name ? strdup(name) : NULL;
+	inode->parent = inode->name ? parent : 0;
+	inode_hash_name(table, inode);
+}
+
+struct inode *inode_named(struct inode_table *table, fuse_ino_t parent,
+			  const char *name)
+{
+	struct inode *inode;
+
+	cds_hlist_for_each_entry_2(inode, name_bucket(table, parent, name), name_node)
+		if (is_named(inode, parent, name))
+			return inode;
+	return NULL;
+}
+
+void inode_table_rename(struct inode *inode, fuse_ino_t parent, const char *name)
+{
+	struct inode_table *table = inode->daemon->inodes;
+
+	pthread_mutex_lock(&table->lock);
+	inode_set_name(table, inode, parent, name);
+	pthread_mutex_unlock(&table->lock);
+}
+
+/* ------------------------------------------------------------------ by number */
+
+struct inode *inode_table_find(struct daemon *daemon, int dirfd, const char *name)
+{
+	struct inode *inode;
+	struct store_id id;
+	uint64_t version;
+	int fd;
+
+	if (store_identify(dirfd, name, &id) < 0 || id.dev == daemon->own_dev)
+		return NULL;
+	inode = inode_table_find_id(daemon, &id, 0, NULL);
+	if (inode)
+		return inode;
+	fd = openat(dirfd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return NULL;
+	inode = identity_find(daemon, fd, &id, 0, NULL, &version);
+	close(fd);
+	return inode;
+}
 
 struct inode *inode_table_find_nodeid(struct inode_table *table, fuse_ino_t nodeid)
 {
@@ -24,13 +108,12 @@ struct inode *inode_table_find_nodeid(struct inode_table *table, fuse_ino_t node
 bool inode_table_is_named(struct inode *inode, fuse_ino_t parent, const char *name)
 {
 	struct inode_table *table = inode->daemon->inodes;
-	bool is_named;
+	bool named;
 
 	pthread_mutex_lock(&table->lock);
-	is_named = inode->name && inode->parent == parent &&
-		   strcmp(inode->name, name) == 0;
+	named = is_named(inode, parent, name);
 	pthread_mutex_unlock(&table->lock);
-	return is_named;
+	return named;
 }
 
 bool inode_table_name_of(const struct inode *inode, fuse_ino_t *ret_parent,

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Inode table: one inode per file that the kernel knows, found by nodeid or by key.
+ * Inode table: one inode per file that the kernel knows, found by nodeid or by number.
  *
- * By nodeid, on every request, without a lock (nodeid_table.c). By key, on lookups,
+ * By nodeid, on every request, without a lock (nodeid_table.c). By number, on lookups,
  * under the table's one lock, which is held for a few memory accesses and never across
- * a system call. References are counted without the lock as long as others are left;
- * the last one is dropped under it, and what is found by key gets its reference under
- * it, too: so an inode that is found cannot be one that is going away.
+ * a system call; whether it is the same file is identity.c's to say. References are
+ * counted without the lock as long as others are left; the last one is dropped under it,
+ * and what is found by number gets its reference under it, too: so an inode that is found
+ * cannot be one that is going away.
  */
 
 #include "inode_table.h"
@@ -24,6 +25,7 @@
 
 #include "fd_pressure.h"
 #include "forgotten.h"
+#include "identity.h"
 #include "inode_table_internal.h"
 #include "log.h"
 #include "nodeid_table.h"
@@ -33,24 +35,47 @@
 
 #define FIRST_BUCKETS 1024
 
-/* ------------------------------------------------------------- the hash by key */
+/* ---------------------------------------------------------- the hash by number */
 
-static struct cds_hlist_head *bucket_of(struct inode_table *table,
-					const struct inode_key *key)
+static struct cds_hlist_head *bucket_of(struct inode_table *table, dev_t dev, ino_t ino)
 {
-	return &table->buckets[XXH3_64bits(key, sizeof(*key)) &
+	const uint64_t both[2] = {dev, ino};
+
+	return &table->buckets[XXH3_64bits(both, sizeof(both)) &
 			       (table->bucket_count - 1)];
 }
 
-/* Required: lock. */
-static struct inode *find_key(struct inode_table *table, const struct inode_key *key)
+static void hash_number(struct inode_table *table, struct inode *inode)
 {
+	cds_hlist_add_head(&inode->node, bucket_of(table, inode->dev, inode->ino));
+}
+
+struct inode *inode_table_next(struct inode_table *table, const struct store_id *id,
+			       const struct inode *after)
+{
+	struct cds_hlist_node *node =
+		after ? after->node.next : bucket_of(table, id->dev, id->ino)->next;
 	struct inode *inode;
 
-	cds_hlist_for_each_entry_2(inode, bucket_of(table, key), node)
-		if (memcmp(&inode->key, key, sizeof(*key)) == 0)
+	for (; node; node = node->next) {
+		inode = cds_hlist_entry(node, struct inode, node);
+		if (inode->dev == id->dev && inode->ino == id->ino)
 			return inode;
+	}
 	return NULL;
+}
+
+void inode_table_renumber(struct inode_table *table, struct inode *inode,
+			  const struct store_id *id)
+{
+	inode->birth_ns = id->birth_ns;
+	if (inode->dev == id->dev && inode->ino == id->ino)
+		return;
+	cds_hlist_del(&inode->node);
+	inode->dev = id->dev;
+	inode->ino = id->ino;
+	hash_number(table, inode);
+	table->version++;
 }
 
 /* Twice the buckets; without memory for them chains get longer, that is all.
@@ -60,17 +85,23 @@ static void grow_buckets(struct inode_table *table)
 	struct cds_hlist_head *old = table->buckets;
 	const size_t old_count = table->bucket_count;
 	struct cds_hlist_head *buckets = calloc(old_count * 2, sizeof(*buckets));
+	struct cds_hlist_head *names = calloc(old_count * 2, sizeof(*names));
 	struct inode *inode, *next;
 
-	if (!buckets)
+	if (!buckets || !names) {
+		free(buckets);
+		free(names);
 		return;
+	}
+	free(table->name_buckets);
 	table->buckets = buckets;
+	table->name_buckets = names;
 	table->bucket_count = old_count * 2;
 	for (size_t i = 0; i < old_count; i++) {
 		cds_hlist_for_each_entry_safe_2(inode, next, &old[i], node)
 		{
-			cds_hlist_del(&inode->node);
-			cds_hlist_add_head(&inode->node, bucket_of(table, &inode->key));
+			hash_number(table, inode);
+			inode_hash_name(table, inode);
 		}
 	}
 	free(old);
@@ -89,8 +120,8 @@ static void inode_free(struct inode *inode)
 }
 
 /* Not yet in the table, with one reference. fd is the inode's on success. */
-static int inode_create(struct daemon *daemon, int fd, const struct inode_key *key,
-			mode_t mode, struct inode **ret_inode)
+static int inode_create(struct daemon *daemon, int fd, const struct store_id *id,
+			struct inode **ret_inode)
 {
 	struct inode *inode = calloc(1, sizeof(*inode));
 	int status;
@@ -98,9 +129,12 @@ static int inode_create(struct daemon *daemon, int fd, const struct inode_key *k
 	if (!inode)
 		return -ENOMEM;
 	inode->daemon = daemon;
-	inode->key = *key;
-	inode->type = mode & S_IFMT;
-	atomic_init(&inode->mode, mode);
+	inode->dev = id->dev;
+	inode->ino = id->ino;
+	inode->birth_ns = id->birth_ns;
+	inode->mount = id->mount;
+	inode->type = id->mode & S_IFMT;
+	atomic_init(&inode->mode, id->mode);
 	atomic_init(&inode->refs, 1);
 	status = inode_data_init(inode);
 	if (status < 0) {
@@ -112,18 +146,6 @@ static int inode_create(struct daemon *daemon, int fd, const struct inode_key *k
 	return 0;
 }
 
-/* Required: lock. */
-static void set_name(struct inode *inode, fuse_ino_t parent, const char *name)
-{
-	if (inode->name && name && inode->parent == parent &&
-	    strcmp(inode->name, name) == 0)
-		return;
-	free(inode->name);
-	/* Without memory it has no name, and stays when descriptors run short. */
-	inode->name = name ? strdup(name) : NULL;
-	inode->parent = inode->name ? parent : 0;
-}
-
 /* Give a new inode its nodeid, the one it had if it was forgotten. Required: lock. */
 static int insert(struct inode_table *table, struct inode *inode)
 {
@@ -131,7 +153,7 @@ static int insert(struct inode_table *table, struct inode *inode)
 	int status;
 
 	if (table->forgotten)
-		nodeid = forgotten_take(table->forgotten, &inode->key);
+		nodeid = forgotten_take(table->forgotten, inode);
 	if (!nodeid) {
 		status = nodeid_take(table->nodeids, &nodeid);
 		if (status < 0)
@@ -141,49 +163,75 @@ static int insert(struct inode_table *table, struct inode *inode)
 	inode->generation = nodeid == FUSE_ROOT_ID ? 0 : table->generation;
 	if (table->inode_count >= table->bucket_count)
 		grow_buckets(table);
-	cds_hlist_add_head(&inode->node, bucket_of(table, &inode->key));
+	hash_number(table, inode);
 	table->inode_count++;
+	table->version++;
 	nodeid_set(table->nodeids, nodeid, inode);
 	return 0;
 }
 
-/* Insert, unless somebody else has been faster. */
-static int insert_or_find(struct inode_table *table, struct inode *inode,
-			  fuse_ino_t parent, const char *name, struct inode **ret_inode)
+/* Insert, unless somebody else has been faster since the table had this version.
+ * @return 0; -EAGAIN: he may have put in the same file; -ENOMEM; -ENFILE */
+static int insert_unless_there(struct inode_table *table, struct inode *inode,
+			       const struct store_id *id, uint64_t version,
+			       fuse_ino_t parent, const char *name)
 {
-	struct inode *other;
-	int status = 0;
+	int status = -EAGAIN;
 
 	pthread_mutex_lock(&table->lock);
-	other = find_key(table, &inode->key);
-	if (other)
-		inode_get(other);
-	else
+	if (table->version == version || !inode_table_next(table, id, NULL))
 		status = insert(table, inode);
 	if (status == 0)
-		set_name(other ? other : inode, parent, name);
+		inode_set_name(table, inode, parent, name);
 	pthread_mutex_unlock(&table->lock);
-
-	if (other || status < 0)
-		inode_free(inode);
-	if (status == 0)
-		*ret_inode = other ? other : inode;
 	return status;
+}
+
+/* A new inode for a file that was not there when the table had this version, or the one
+ * that somebody else has put in since. fd is consumed. */
+static int add(struct daemon *daemon, int fd, const struct store_id *id,
+	       uint64_t version, fuse_ino_t parent, const char *name,
+	       struct inode **ret_inode)
+{
+	struct inode *fresh, *known = NULL;
+	int status = inode_create(daemon, fd, id, &fresh);
+
+	if (status < 0) {
+		close(fd);
+		return status;
+	}
+	fd_pressure_note(daemon, fd);
+	while ((status = insert_unless_there(daemon->inodes, fresh, id, version, parent,
+					     name)) == -EAGAIN) {
+		known = identity_find(daemon, fd, id, parent, name, &version);
+		if (known)
+			break;
+	}
+	if (status < 0)
+		inode_free(fresh);
+	else
+		known = fresh;
+	if (known)
+		*ret_inode = known;
+	return known ? 0 : status;
 }
 
 int inode_table_find_or_add(struct daemon *daemon, int fd, fuse_ino_t parent,
 			    const char *name, struct inode **ret_inode,
 			    struct stat *ret_attr)
 {
-	struct inode *inode, *fresh;
-	struct inode_key key;
+	struct inode *inode;
+	struct store_id id;
 	struct stat attr;
+	uint64_t version;
 	int status;
 
-	status = store_stat(daemon, fd, &key, &attr);
-	if (status < 0)
-		goto failed;
-	inode = inode_table_find_key(daemon, &key, parent, name);
+	status = store_stat(daemon, fd, &id, &attr);
+	if (status < 0) {
+		close(fd);
+		return status;
+	}
+	inode = identity_find(daemon, fd, &id, parent, name, &version);
 	if (inode) {
 		close(fd);
 		/* Known, so the page cache may know better than the store. */
@@ -193,58 +241,35 @@ int inode_table_find_or_add(struct daemon *daemon, int fd, fuse_ino_t parent,
 			return status;
 		}
 	} else {
-		status = inode_create(daemon, fd, &key, attr.st_mode, &fresh);
-		if (status < 0)
-			goto failed;
-		fd_pressure_note(daemon, fd);
-		status = insert_or_find(daemon->inodes, fresh, parent, name, &inode);
+		status = add(daemon, fd, &id, version, parent, name, &inode);
 		if (status < 0)
 			return status;
-		inode_mark_used(inode);
 	}
+	inode_mark_used(inode);
 	*ret_inode = inode;
 	*ret_attr = attr;
 	return 0;
-failed:
-	close(fd);
-	return status;
 }
 
-struct inode *inode_table_find_key(struct daemon *daemon, const struct inode_key *key,
-				   fuse_ino_t parent, const char *name)
+struct inode *inode_table_find_id(struct daemon *daemon, const struct store_id *id,
+				  fuse_ino_t parent, const char *name)
 {
 	struct inode_table *table = daemon->inodes;
-	struct inode *inode;
+	struct inode *inode = NULL;
 
 	pthread_mutex_lock(&table->lock);
-	inode = find_key(table, key);
+	do
+		inode = inode_table_next(table, id, inode);
+	while (inode && !identity_is_plain(inode, id));
 	if (inode) {
 		inode_get(inode);
 		if (parent)
-			set_name(inode, parent, name);
+			inode_set_name(table, inode, parent, name);
 	}
 	pthread_mutex_unlock(&table->lock);
 	if (inode)
 		inode_mark_used(inode);
 	return inode;
-}
-
-struct inode *inode_table_find(struct daemon *daemon, int dirfd, const char *name)
-{
-	struct inode_key key;
-
-	if (store_key(dirfd, name, &key) < 0)
-		return NULL;
-	return inode_table_find_key(daemon, &key, 0, NULL);
-}
-
-void inode_table_rename(struct inode *inode, fuse_ino_t parent, const char *name)
-{
-	struct inode_table *table = inode->daemon->inodes;
-
-	pthread_mutex_lock(&table->lock);
-	set_name(inode, parent, name);
-	pthread_mutex_unlock(&table->lock);
 }
 
 struct inode *inode_of(struct daemon *daemon, fuse_ino_t nodeid)
@@ -276,6 +301,7 @@ static void take_out(struct inode_table *table, struct inode *inode,
 	fuse_ino_t given_up = inode->nodeid;
 
 	cds_hlist_del(&inode->node);
+	inode_set_name(table, inode, 0, NULL);
 	table->inode_count--;
 	nodeid_set(table->nodeids, inode->nodeid, NULL);
 	/* As long as the handle is remembered the nodeid is not used for others. */
@@ -394,8 +420,9 @@ int inode_table_create(struct daemon *daemon, struct inode_table **ret_table)
 	pthread_mutex_init(&table->lock, NULL);
 	table->bucket_count = FIRST_BUCKETS;
 	table->buckets = calloc(FIRST_BUCKETS, sizeof(*table->buckets));
+	table->name_buckets = calloc(FIRST_BUCKETS, sizeof(*table->name_buckets));
 	table->nodeids = nodeid_table_create();
-	if (!table->buckets || !table->nodeids)
+	if (!table->buckets || !table->name_buckets || !table->nodeids)
 		goto failed;
 	/* A file handle of an earlier mount must not open another file on this one. */
 	if (getrandom(&generation, sizeof(generation), 0) != sizeof(generation))
@@ -435,6 +462,7 @@ void inode_table_free(struct inode_table *table)
 	forgotten_free(table->forgotten);
 	nodeid_table_free(table->nodeids);
 	free(table->buckets);
+	free(table->name_buckets);
 	pthread_mutex_destroy(&table->lock);
 	free(table);
 }

@@ -5,9 +5,10 @@
 /*
  * Inodes that the kernel knows of, and the descriptors that stand for them.
  *
- * An inode is found by nodeid (requests) or by key (lookups). It lives as long as the
- * kernel's lookup count or a reference of ours is above zero, and holds an O_PATH
- * descriptor for all that time; so the store cannot reuse its inode number meanwhile.
+ * An inode is found by nodeid (requests) or by what the store says of who it is
+ * (lookups; identity.h). It lives as long as the kernel's lookup count or a reference of
+ * ours is above zero, and holds an O_PATH descriptor for all that time; so the store
+ * cannot reuse its inode number meanwhile.
  */
 
 #include <pthread.h>
@@ -20,11 +21,21 @@
 #include "daemon.h"
 #include "range_stats.h"
 
-/** What makes two names the same file. The birth time tells a reused number apart. */
-struct inode_key {
+/** What the store says of who a file is; identity.h tells what to make of it. */
+struct store_id {
 	dev_t dev;
 	ino_t ino;
 	int64_t birth_ns; /* 0 where the store has none */
+	uint64_t mount;	  /* by which it was reached; 0 before Linux 5.8 */
+	mode_t mode;	  /* type and, unless only asked who it is, permissions */
+	bool has_links;	  /* not a directory, and has several names */
+};
+
+/** Whether the names of a file may be files of their own; see identity.h. */
+enum links {
+	LINKS_UNKNOWN,
+	LINKS_ARE_ONE,
+	LINKS_MAY_SPLIT,
 };
 
 struct open_file;
@@ -43,11 +54,17 @@ struct inode {
 	struct daemon *daemon;
 	fuse_ino_t nodeid;   /* unique for the life of the mount */
 	uint64_t generation; /* fits in 32 bits: file handles carry no more */
-	struct inode_key key;
-	mode_t type; /* S_IFMT bits */
-	int fd;	     /* O_PATH | O_NOFOLLOW */
+	uint64_t mount; /* by which the store's file is reached */
+	mode_t type;	/* S_IFMT bits */
+	int fd;		/* O_PATH | O_NOFOLLOW */
+
+	/* Atomic. What the store said last; changed under the inode table's lock. */
+	_Atomic dev_t dev;
+	_Atomic ino_t ino;
+	_Atomic int64_t birth_ns;
 
 	/* Atomic. */
+	_Atomic enum links links;
 	_Atomic uint64_t refs; /* kernel lookups and references of ours together */
 	_Atomic mode_t
 		mode; /* as last seen: tells whether a write must clear set-id bits */
@@ -79,9 +96,10 @@ struct inode {
 	struct content_sample listing;
 
 	/* Guarded by the inode table's lock. */
-	struct cds_hlist_node node; /* in the table's hash, by key */
+	struct cds_hlist_node node; /* in the table's hash, by dev and ino */
 	fuse_ino_t parent; /* the last name it was looked up by; or 0 and NULL */
 	char *name;
+	struct cds_hlist_node name_node; /* in the table's hash, by both, if it has one */
 
 	/*
 	 * The rest is about the bytes of regular files: inode_data_init() and
@@ -164,14 +182,15 @@ int inode_table_find_or_add(struct daemon *daemon, int fd, fuse_ino_t parent,
 			    const char *name, struct inode **ret_inode,
 			    struct stat *ret_attr);
 
-/** The inode with this store file, if the kernel knows it, with a reference; or NULL.
- */
+/** The inode with this store file, if the kernel knows it, with a reference; or NULL. Does
+ *  not wait for our own mount, should the name lead there. */
 struct inode *inode_table_find(struct daemon *daemon, int dirfd, const char *name);
 
-/** Likewise by key. If parent is not 0, that and name are noted as where it was found.
- */
-struct inode *inode_table_find_key(struct daemon *daemon, const struct inode_key *key,
-				   fuse_ino_t parent, const char *name);
+/** Likewise, by what the store says of it, if that alone is proof: otherwise NULL, and
+ *  inode_table_find_or_add() knows. If parent is not 0, that and name are noted as where
+ *  it was found. */
+struct inode *inode_table_find_id(struct daemon *daemon, const struct store_id *id,
+				  fuse_ino_t parent, const char *name);
 
 /** The inode is now known by this name, or by none (0, NULL). */
 void inode_table_rename(struct inode *inode, fuse_ino_t parent, const char *name);

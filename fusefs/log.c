@@ -85,7 +85,7 @@ void log_inode(int level, struct inode *inode, const char *format, ...)
 		return;
 	path_in_source(inode, path, sizeof(path));
 	used = snprintf(line, sizeof(line),
-			"inode %llu (%s): ", (unsigned long long)inode->key.ino, path);
+			"inode %llu (%s): ", (unsigned long long)inode->ino, path);
 	if (used < 0 || (size_t)used >= sizeof(line))
 		return;
 	va_start(args, format);

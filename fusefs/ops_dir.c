@@ -205,7 +205,7 @@ static mode_t type_of(const struct open_dir *dir, const struct dirent64 *entry)
 static struct stat plain_attr(const struct open_dir *dir, const struct dirent64 *entry)
 {
 	return (struct stat){
-		.st_ino = store_shown_ino(dir->inode->daemon, dir->inode->key.dev,
+		.st_ino = store_shown_ino(dir->inode->daemon, dir->inode->dev,
 					  entry->d_ino),
 		.st_mode = type_of(dir, entry),
 	};

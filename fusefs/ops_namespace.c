@@ -68,26 +68,30 @@ int child_get(struct inode *dir, const char *name, struct inode **ret_inode,
 {
 	const bool dir_was_watched = watch_has(dir);
 	struct daemon *daemon = dir->daemon;
-	struct inode_key key;
+	struct store_id id;
 	struct inode *inode;
 	int status, fd;
 
 	*ret_trust = (struct trust){0};
-	status = store_key(dir->fd, name, &key);
+	status = store_identify(dir->fd, name, &id);
 	if (status < 0)
 		return status;
 	/* Mounted again inside the source, our root would be below itself, and we would
 	 * be asking ourselves. */
-	if (key.dev == daemon->own_dev)
+	if (id.dev == daemon->own_dev)
 		return -ELOOP;
-	inode = inode_table_find_key(daemon, &key, dir->nodeid, name);
+	inode = inode_table_find_id(daemon, &id, dir->nodeid, name);
 	if (inode) {
 		status = stat_known(dir, dir_was_watched, inode, ret_attr, ret_trust);
-		if (status < 0)
-			inode_put(inode, 1);
-		else
+		if (status == 0) {
 			*ret_inode = inode;
-		return status;
+			return 0;
+		}
+		inode_put(inode, 1);
+		/* ESTALE: that one is no more, and a store that did not know of our
+		 * descriptor has given its number away. */
+		if (status != -ESTALE)
+			return status;
 	}
 	fd = openat(dir->fd, name, O_INODE);
 	if (fd < 0)
@@ -140,22 +144,24 @@ void entry_reply(fuse_req_t req, struct inode *inode)
  * source or the end of the world. */
 static int check_below_source(struct daemon *daemon, int fd)
 {
-	const struct inode *root = inode_of(daemon, FUSE_ROOT_ID);
-	struct inode_key key, last = {0};
+	struct store_id source, id, last = {0};
 	int status, up;
 
+	status = store_identify(daemon->source_fd, "", &source);
+	if (status < 0)
+		return status;
 	up = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	for (int depth = 0; depth < DEPTH_MAX; depth++) {
 		if (up < 0)
 			return fd_pressure_error(daemon, -errno);
-		status = store_key(up, ".", &key);
-		if (status == 0 && memcmp(&key, &root->key, sizeof(key)) == 0)
+		status = store_identify(up, "", &id);
+		if (status == 0 && store_same_place(&id, &source))
 			break;
-		if (status == 0 && memcmp(&key, &last, sizeof(key)) == 0)
+		if (status == 0 && store_same_place(&id, &last))
 			status = -ESTALE;
 		if (status < 0)
 			break;
-		last = key;
+		last = id;
 		fd = openat(up, "..", O_INODE | O_DIRECTORY);
 		close(up);
 		up = fd;

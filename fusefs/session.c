@@ -153,7 +153,7 @@ int session_create(struct daemon *daemon)
 int session_mount(struct daemon *daemon)
 {
 	const char *mountpoint = daemon->options.mountpoint;
-	struct inode_key key;
+	struct store_id id;
 	int status;
 
 	if (fuse_session_mount(daemon->session, mountpoint) < 0) {
@@ -166,11 +166,11 @@ int session_mount(struct daemon *daemon)
 			mountpoint);
 		return status;
 	}
-	status = store_key(AT_FDCWD, mountpoint, &key);
+	status = store_identify(AT_FDCWD, mountpoint, &id);
 	if (status < 0)
 		log_msg(LOG_ERR, "MOUNTPOINT %s: mounted, and gone again", mountpoint);
 	else
-		daemon->own_dev = key.dev;
+		daemon->own_dev = id.dev;
 	return status;
 }
 

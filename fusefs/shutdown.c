@@ -82,10 +82,10 @@ static int run_fusermount(const char *mountpoint, bool lazy)
 /* Whether it is still our mount that is seen there. */
 static bool is_ours(const struct daemon *daemon)
 {
-	struct inode_key key;
+	struct store_id id;
 
-	return store_key(AT_FDCWD, daemon->options.mountpoint, &key) == 0 &&
-	       key.dev == daemon->own_dev;
+	return store_identify(AT_FDCWD, daemon->options.mountpoint, &id) == 0 &&
+	       id.dev == daemon->own_dev;
 }
 
 static int unmount(const struct daemon *daemon, bool lazy)

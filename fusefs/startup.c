@@ -18,6 +18,7 @@
 
 #include "log.h"
 #include "startup_fuse.h"
+#include "store_doubt.h"
 #include "store_stat.h"
 
 /* ----------------------------------------------------------------- the source */
@@ -58,6 +59,16 @@ static int check_source(struct daemon *daemon)
 		return -EACCES;
 	}
 	return 0;
+}
+
+static void name_doubts(const struct daemon *daemon)
+{
+	char why[512];
+
+	if (store_doubt_identity(daemon->source_fd, why, sizeof(why)) == 0 && *why)
+		log_msg(LOG_WARNING,
+			"SOURCE %s: a file may be taken for another, or one for two: %s",
+			daemon->options.source, why);
 }
 
 static int open_proc(struct daemon *daemon)
@@ -189,24 +200,24 @@ static int check_mountpoint(struct options *options)
  * several places. @return 1, 0 or a negative errno */
 static int is_below(const char *path, const char *above)
 {
-	struct inode_key wanted, key, last = {0};
+	struct store_id wanted, id, last = {0};
 	int status, fd, up;
 
-	status = store_key(AT_FDCWD, above, &wanted);
+	status = store_identify(AT_FDCWD, above, &wanted);
 	if (status < 0)
 		return status;
 	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	while (fd >= 0) {
-		status = store_key(fd, ".", &key);
+		status = store_identify(fd, "", &id);
 		if (status < 0)
 			break;
-		if (memcmp(&key, &wanted, sizeof(key)) == 0) {
+		if (store_same_number(&id, &wanted)) {
 			status = 1;
 			break;
 		}
-		if (memcmp(&key, &last, sizeof(key)) == 0)
+		if (store_same_place(&id, &last))
 			break;
-		last = key;
+		last = id;
 		up = openat(fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
 		close(fd);
 		fd = up;
@@ -252,6 +263,8 @@ int startup_check(struct daemon *daemon)
 	status = open_proc(daemon);
 	if (status == 0)
 		status = check_source(daemon);
+	if (status == 0)
+		name_doubts(daemon);
 	if (status == 0)
 		status = check_mountpoint(&daemon->options);
 	if (status == 0)

@@ -211,7 +211,7 @@ char *stats_of_inode(struct inode *inode)
 	struct json_object *object = json_object_new_object();
 	struct cl_mapping *mapping = inode->mapping;
 
-	put_number(object, "inode", inode->key.ino);
+	put_number(object, "inode", inode->ino);
 	if (mapping) {
 		put_number(object, "size", cl_mapping_size(mapping));
 		put_number(object, "pages", cl_mapping_pages(mapping));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Store attributes: from statx(2) to what we key inodes by and what we show; and
+ * Store attributes: from statx(2) to who a file is and what we show; and
  * inode_stat(), where the page cache has its say.
  */
 
@@ -14,30 +14,34 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-static void key_from(const struct statx *stx, struct inode_key *ret_key)
+static void id_from(const struct statx *stx, struct store_id *ret_id)
 {
-	/* No padding: the key is hashed as bytes. */
-	_Static_assert(sizeof(*ret_key) == 24, "struct inode_key has holes");
-
-	ret_key->dev = makedev(stx->stx_dev_major, stx->stx_dev_minor);
-	ret_key->ino = stx->stx_ino;
-	ret_key->birth_ns = 0;
+	*ret_id = (struct store_id){
+		.dev = makedev(stx->stx_dev_major, stx->stx_dev_minor),
+		.ino = stx->stx_ino,
+		.mode = stx->stx_mode,
+		.has_links = stx->stx_nlink > 1 && !S_ISDIR(stx->stx_mode),
+	};
 	if (stx->stx_mask & STATX_BTIME)
-		ret_key->birth_ns =
+		ret_id->birth_ns =
 			stx->stx_btime.tv_sec * 1000000000 + stx->stx_btime.tv_nsec;
+	if (stx->stx_mask & STATX_MNT_ID)
+		ret_id->mount = stx->stx_mnt_id;
 }
 
-int store_key(int dirfd, const char *name, struct inode_key *ret_key)
+int store_identify(int dirfd, const char *name, struct store_id *ret_id)
 {
 	struct statx stx;
 
 	/* AT_STATX_DONT_SYNC: identity never changes, and FUSE, too, answers it from
 	 * memory, so that our own mount cannot keep us waiting for ourselves. */
 	if (statx(dirfd, name,
-		  AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC,
-		  STATX_INO | STATX_TYPE | STATX_BTIME, &stx) < 0)
+		  AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC |
+			  (name[0] == '\0' ? AT_EMPTY_PATH : 0),
+		  STATX_INO | STATX_TYPE | STATX_NLINK | STATX_BTIME | STATX_MNT_ID,
+		  &stx) < 0)
 		return -errno;
-	key_from(&stx, ret_key);
+	id_from(&stx, ret_id);
 	return 0;
 }
 
@@ -64,16 +68,16 @@ static void stat_from(const struct statx *stx, struct stat *ret_attr)
 	ret_attr->st_ctim = time_from(&stx->stx_ctime);
 }
 
-int store_stat(const struct daemon *daemon, int fd, struct inode_key *ret_key,
+int store_stat(const struct daemon *daemon, int fd, struct store_id *ret_id,
 	       struct stat *ret_attr)
 {
 	struct statx stx;
 
 	if (statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT,
-		  STATX_BASIC_STATS | STATX_BTIME, &stx) < 0)
+		  STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID, &stx) < 0)
 		return -errno;
-	if (ret_key)
-		key_from(&stx, ret_key);
+	if (ret_id)
+		id_from(&stx, ret_id);
 	stat_from(&stx, ret_attr);
 	ret_attr->st_ino = store_shown_ino(daemon, ret_attr->st_dev, ret_attr->st_ino);
 	return 0;

@@ -12,20 +12,32 @@
 #include "inode_table.h"
 
 /**
- * What a name in the store is, without asking a network store again: enough to find
- * its inode. Does not follow symbolic links; does not wait for our own mount, should
- * the name lead there.
+ * Who a name in the store is, without asking a network store again. Does not follow
+ * symbolic links; does not wait for our own mount, should the name lead there.
+ * @param name  "" for dirfd itself
  * @return 0 or a negative errno
  */
-int store_key(int dirfd, const char *name, struct inode_key *ret_key);
+int store_identify(int dirfd, const char *name, struct store_id *ret_id);
+
+/** The same file, if both are there now, by whatever mount. */
+static inline bool store_same_number(const struct store_id *a, const struct store_id *b)
+{
+	return a->dev == b->dev && a->ino == b->ino;
+}
+
+/** The same file by the same mount. */
+static inline bool store_same_place(const struct store_id *a, const struct store_id *b)
+{
+	return store_same_number(a, b) && a->mount == b->mount;
+}
 
 /**
  * Attributes of an open file, O_PATH or not.
- * @param ret_key   its identity; may be NULL
+ * @param ret_id    who it is; may be NULL
  * @param ret_attr  as of the store, the inode number made unique across devices
  * @return 0 or a negative errno
  */
-int store_stat(const struct daemon *daemon, int fd, struct inode_key *ret_key,
+int store_stat(const struct daemon *daemon, int fd, struct store_id *ret_id,
 	       struct stat *ret_attr);
 
 /** The inode number to show for a file of the store: its own on the source's device, a

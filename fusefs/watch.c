@@ -127,7 +127,7 @@ static bool may_be_watched(const struct inode *inode)
 
 	/* On other file systems below the source nobody has looked what they tell. */
 	return watch && !atomic_load(&watch->stopped) &&
-	       inode->key.dev == inode->daemon->source_dev &&
+	       inode->dev == inode->daemon->source_dev &&
 	       (S_ISREG(inode->type) || S_ISDIR(inode->type) || S_ISLNK(inode->type)) &&
 	       atomic_load(&inode->writers) == 0;
 }

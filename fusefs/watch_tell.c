@@ -80,13 +80,9 @@ static void try_again(struct watch *watch)
 /* Whether a name stands for what we have told the kernel that it does. */
 static bool is_as_told(struct inode *dir, const char *name)
 {
-	struct inode_key key;
-	struct inode *inode;
+	struct inode *inode = inode_table_find(dir->daemon, dir->fd, name);
 	bool as_told;
 
-	if (store_key(dir->fd, name, &key) < 0)
-		return false;
-	inode = inode_table_find_key(dir->daemon, &key, 0, NULL);
 	if (!inode)
 		return false;
 	as_told = inode_table_is_named(inode, dir->nodeid, name);
