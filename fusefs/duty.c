@@ -213,6 +213,11 @@ void duty_set_current(struct server *me)
 	current = me;
 }
 
+struct server *duty_current(void)
+{
+	return current;
+}
+
 uint64_t duty_begin(struct server *me)
 {
 	const uint64_t state =

@@ -9,7 +9,6 @@
  */
 
 #include <errno.h>
-#include <linux/fuse.h>
 #include <poll.h>
 #include <sched.h>
 
@@ -30,8 +29,19 @@ static int receive_in_memory(struct server *me)
 		me->has_buffer = true;
 		me->request = &me->buf;
 		me->client_pid = ((const struct fuse_in_header *)me->buf.mem)->pid;
+		in_hand_took(me, me->buf.mem, (size_t)n);
 	}
 	return n;
+}
+
+/* If that fails, the request is not known before it has been served, which is safe. */
+static void look_into_pipe(struct server *me)
+{
+	char head[IN_HAND_HEAD];
+	const ssize_t n = request_pipe_peek(&me->pipe, head, sizeof(head));
+
+	if (n > 0)
+		in_hand_took(me, head, (size_t)n);
 }
 
 /* Likewise. */
@@ -52,6 +62,7 @@ static int receive_in_pipe(struct server *me)
 					      .flags = FUSE_BUF_IS_FD,
 					      .fd = me->pipe.fds[0]};
 		me->request = &me->piped;
+		look_into_pipe(me);
 	}
 	/* As libfuse says it. */
 	return n == -ENODEV ? 0 : n;
@@ -66,7 +77,10 @@ static int try_receive(struct server *me)
 
 	if (serving_has_ended(serving))
 		return 0;
+	in_hand_look(me);
 	n = me->expects_long ? receive_in_pipe(me) : receive_in_memory(me);
+	if (n <= 0)
+		in_hand_empty(me);
 	if (n == -EINTR || n == -EAGAIN)
 		return -EAGAIN;
 	if (n == -ENOMEM && duty_pass_on(me))

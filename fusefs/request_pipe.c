@@ -13,12 +13,18 @@
  * header. */
 #define MORE_PAGES 2
 
+static void close_both(const int fds[2])
+{
+	if (fds[0] >= 0) {
+		close(fds[0]);
+		close(fds[1]);
+	}
+}
+
 void request_pipe_close(struct request_pipe *pipe)
 {
-	if (pipe->fds[0] >= 0) {
-		close(pipe->fds[0]);
-		close(pipe->fds[1]);
-	}
+	close_both(pipe->fds);
+	close_both(pipe->peek_fds);
 	*pipe = REQUEST_PIPE_NONE;
 }
 
@@ -39,9 +45,12 @@ int request_pipe_ensure(struct request_pipe *pipe, size_t max_bytes)
 			return 0;
 		request_pipe_close(pipe);
 	}
-	if (pipe2(pipe->fds, O_CLOEXEC) < 0) {
-		*pipe = REQUEST_PIPE_NONE;
-		return -errno;
+	if (pipe2(pipe->fds, O_CLOEXEC) < 0 ||
+	    pipe2(pipe->peek_fds, O_CLOEXEC | O_NONBLOCK) < 0) {
+		const int error = errno;
+
+		request_pipe_close(pipe);
+		return -error;
 	}
 	bytes = fcntl(pipe->fds[1], F_SETPIPE_SZ, wanted);
 	if (bytes < wanted) {
@@ -65,6 +74,18 @@ int request_pipe_receive(struct request_pipe *pipe, int device_fd)
 	if (n < 0)
 		return errno == EINTR ? -EAGAIN : -errno;
 	return n > 0 ? (int)n : -EIO;
+}
+
+ssize_t request_pipe_peek(const struct request_pipe *pipe, void *buf, size_t len)
+{
+	ssize_t n;
+
+	do
+		n = tee(pipe->fds[0], pipe->peek_fds[1], len, SPLICE_F_NONBLOCK);
+	while (n < 0 && errno == EINTR);
+	if (n > 0)
+		n = read(pipe->peek_fds[0], buf, len);
+	return n < 0 ? -errno : n;
 }
 
 int request_pipe_take(int fd, size_t len, char **ret_buf)

@@ -11,13 +11,15 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 struct request_pipe {
 	int fds[2]; /* to read from and to write to; -1: there is none */
 	size_t bytes;
+	int peek_fds[2]; /* another, of one page, for request_pipe_peek() */
 };
 
-#define REQUEST_PIPE_NONE ((struct request_pipe){.fds = {-1, -1}})
+#define REQUEST_PIPE_NONE ((struct request_pipe){.fds = {-1, -1}, .peek_fds = {-1, -1}})
 
 /**
  * Have a pipe with room for any request. A pipe that is there, and is empty, stays.
@@ -36,6 +38,13 @@ void request_pipe_close(struct request_pipe *pipe);
  * another negative errno of reading /dev/fuse
  */
 int request_pipe_receive(struct request_pipe *pipe, int device_fd);
+
+/**
+ * Look at the first bytes of the request in the pipe, and leave them there.
+ * @param len  bytes, at most PIPE_BUF
+ * @return how many of them the request has; a negative errno of tee(2) or read(2)
+ */
+ssize_t request_pipe_peek(const struct request_pipe *pipe, void *buf, size_t len);
 
 /**
  * Take bytes out of a pipe that has them.

@@ -2,8 +2,8 @@
 /*
  * Serving: the threads, from the first to the last.
  *
- * Who of them looks for requests is duty.c's, how they look is next_request.c's. Here
- * is how they come to be and how they end. There is one to begin with, the caller of
+ * Who of them looks for requests is duty.c's, how they look is next_request.c's, what
+ * they have in hand is in_hand.c's. Here is how they come to be and how they end. There is one to begin with, the caller of
  * serving_run(); others are made when they are needed, and stay.
  */
 
@@ -41,6 +41,7 @@ static bool serve_one(struct server *me)
 
 	me->expects_long = false;
 	fuse_session_process_buf(me->serving->session, me->request);
+	in_hand_empty(me);
 	return duty_finish(me, state);
 }
 

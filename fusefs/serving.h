@@ -12,6 +12,7 @@
 
 #define FUSE_USE_VERSION FUSE_MAKE_VERSION(3, 14)
 #include <fuse_lowlevel.h>
+#include <stdint.h>
 
 struct serving;
 
@@ -47,6 +48,33 @@ void serving_stop(struct serving *serving);
  * thread that is held up unannounced is replaced after a moment, too.
  */
 void serving_will_wait(void);
+
+/**
+ * The writeback that the calling thread serves has entered the gate, granted or parked:
+ * whoever looks there sees it from now on. Whatever else a thread serves is known from
+ * the beginning, and what was not said here is known when it has been served. Nothing
+ * if the caller is not a serving thread.
+ */
+void serving_request_known(void);
+
+/**
+ * Wait until every request that any thread has taken from the kernel by now is known;
+ * see serving_request_known(). For the fence (fence.c).
+ * @param until_ns  when to give up, CLOCK_MONOTONIC
+ * @return 0 or -ETIMEDOUT
+ * Required: the caller is no serving thread (R1). Locks taken: serving's.
+ */
+int serving_await_known(struct serving *serving, uint64_t until_ns);
+
+/**
+ * Requests that the kernel counts as background (readahead, writeback, release) and that
+ * threads have taken so far: at least; some are counted that are none. A request is in it
+ * when it is known. Locks taken: serving's.
+ */
+uint64_t serving_background_taken(struct serving *serving);
+
+/** How many threads there are: each has one request at most. Locks taken: serving's. */
+unsigned serving_threads(struct serving *serving);
 
 /**
  * The request that the calling thread serves was one that is best taken into a pipe,

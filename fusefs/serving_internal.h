@@ -5,9 +5,10 @@
 /*
  * What the files of serving share: serving.c has the threads, duty.c says which of them
  * look for requests, next_request.c does the looking, poll_window.h says for how long
- * and client_place.h where.
+ * and client_place.h where; in_hand.c knows which requests nobody else can see yet.
  */
 
+#include <linux/fuse.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -31,6 +32,9 @@ struct server {
 	struct serving *serving;
 	/* Counts: odd while it serves. SERVER_RELIEVED is set with the lock held. */
 	_Atomic uint64_t state;
+	/* See in_hand.c. */
+	_Atomic uint64_t in_hand;
+	_Atomic uint64_t background_taken;
 	pthread_cond_t called;
 
 	/* Guarded by the lock. */
@@ -70,6 +74,7 @@ struct serving {
 	_Atomic bool asleep;	    /* the one on duty has gone to sleep */
 	_Atomic bool deputy_asleep; /* no ticks */
 	_Atomic unsigned buffers;   /* servers that have one */
+	_Atomic uint64_t looks;	    /* numbers for server.in_hand */
 
 	pthread_mutex_t lock;
 	/* Guarded by it. */
@@ -132,6 +137,26 @@ void duty_slept(struct serving *serving);
 
 /** The calling thread, if it is one of serving's: set while it runs. */
 void duty_set_current(struct server *me);
+/** It, or NULL. */
+struct server *duty_current(void);
+
+/* ------------------------------------------------------------------- in_hand.c */
+
+/** The caller is about to look for a request: what it takes is in its hand. */
+void in_hand_look(struct server *me);
+
+/**
+ * It has taken one. If it is no writeback, it is known by that.
+ * @param request  its first bytes
+ * @param len      how many: IN_HAND_HEAD, unless the request is shorter
+ */
+void in_hand_took(struct server *me, const void *request, size_t len);
+
+/** Its hand is empty: there was no request, or the one that it took is known. */
+void in_hand_empty(struct server *me);
+
+/** So much of a request tells what kind it is, bytes. */
+#define IN_HAND_HEAD (sizeof(struct fuse_in_header) + sizeof(struct fuse_write_in))
 
 /* -------------------------------------------------------------- next_request.c */
 
