@@ -33,6 +33,7 @@ struct options {
 	bool debug;
 	bool read_only;
 	bool no_open; /* the kernel is to send no OPEN; not with writeback */
+	bool always_fence; /* also where the kernel does without */
 	bool noatime;
 	bool nodiratime;
 	bool nonempty;	     /* mount over a directory that is not empty */
@@ -83,6 +84,11 @@ struct daemon {
 	struct range_stats range_stats;
 	bool splices; /* answers can be spliced; set once, by INIT */
 	bool kernel_leaves_setid; /* HANDLE_KILLPRIV_V2; likewise */
+	bool needs_fence;	  /* temporary_copies.h; likewise */
+	int background_fd;	  /* background_places.h; -1: none */
+	/* Requests that are kept as data, not answered, while no thread has them. Whoever
+	 * keeps one counts it here: the fence relies on it. */
+	_Atomic uint64_t parked_requests;
 	_Atomic uint64_t bypassed_bytes;
 };
 

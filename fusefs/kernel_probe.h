@@ -22,8 +22,4 @@ int kernel_probe_find(struct inode *inode, struct cl_range range, uint64_t *ret_
 
 #define KERNEL_PROBE_PAGES_MAX 4096
 
-/** Of struct fuse_lowlevel_ops. */
-void op_retrieve_reply(fuse_req_t req, void *cookie, fuse_ino_t ino, off_t offset,
-		       struct fuse_bufvec *bufv);
-
 #endif

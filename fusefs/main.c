@@ -182,7 +182,8 @@ static void tear_down(struct daemon *daemon)
 static int run(const struct options *options)
 {
 	struct daemon daemon = {
-		.options = *options, .source_fd = -1, .proc_fd_dir = -1};
+		.options = *options, .source_fd = -1, .proc_fd_dir = -1,
+		.background_fd = -1};
 	int status;
 
 	status = background_start(options->foreground);

@@ -9,7 +9,7 @@
 
 #include "operations.h"
 
-#include "kernel_probe.h"
+#include "kernel_question.h"
 #include "ops_attr.h"
 #include "ops_data.h"
 #include "ops_dir.h"

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "account.h"
+#include "fence.h"
 #include "inode_store.h"
 #include "notifier.h"
 #include "open_file.h"
@@ -73,8 +74,17 @@ static void notify(struct job *job)
 	struct seek_request *request =
 		caa_container_of(job, struct seek_request, notify);
 
-	notifier_invalidate(request->parked.inode, (struct cl_range){0, CL_RANGE_EOF});
-	write_back_then_answer(request);
+	struct inode *inode = request->parked.inode;
+	int status = 0;
+
+	notifier_invalidate(inode, (struct cl_range){0, CL_RANGE_EOF});
+	/* What was clean it has dropped, though its WRITE may be on its way yet. */
+	if (inode->daemon->needs_fence)
+		status = fence_drain(inode);
+	if (status < 0)
+		answer(request, status);
+	else
+		write_back_then_answer(request);
 }
 
 /* Whether a program may have the file open for writing. */

@@ -9,6 +9,9 @@
  *
  * A long one of a program goes past the cache if it can (long_write.h).
  *
+ * The gate is left after the answer: what the kernel has kept back until then, the next
+ * WRITE of the same page, may be in its queue as soon as we are out (the fence).
+ *
  * A program's bytes are written with its user id, so that the store counts them as its
  * own; with all its rights if the file has set-id bits, which the store then clears by
  * the mode that is true. With --writeback they are written later, as pages are that the
@@ -27,6 +30,7 @@
 #include "parked_request.h"
 #include "reply.h"
 #include "request_pipe.h"
+#include "serving.h"
 #include "standing_open.h"
 
 struct write_request {
@@ -134,11 +138,25 @@ static void run(struct parked_request *parked)
 	else
 		n = write_bytes(req, inode, request->writepage, request->data,
 				request->len, request->offset);
-	parked_request_leave(parked);
-	free(request);
 	notifier_tell_mode(inode, mode);
 	answer(req, n);
+	parked_request_leave(parked);
+	free(request);
 	open_file_put(file);
+}
+
+/* An error before the gate. To the fence a writeback has come and gone all the same. */
+static void refuse(fuse_req_t req, struct inode *inode, bool writepage, size_t len,
+		   uint64_t offset, int status)
+{
+	if (!writepage || !inode->mapping) {
+		reply_status(req, status);
+		return;
+	}
+	inode_get(inode); /* once it is answered the kernel may forget it */
+	reply_status(req, status);
+	cl_gate_refused(inode->mapping, (struct cl_range){offset, offset + len});
+	inode_put(inode, 1);
 }
 
 static void park(fuse_req_t req, struct open_file *file, bool writepage,
@@ -147,8 +165,8 @@ static void park(fuse_req_t req, struct open_file *file, bool writepage,
 	struct write_request *request = malloc(sizeof(*request) + len);
 
 	if (!request) {
+		refuse(req, file->inode, writepage, len, offset, -ENOMEM);
 		open_file_put(file);
-		reply_status(req, -ENOMEM);
 		return;
 	}
 	*request = (struct write_request){
@@ -187,9 +205,10 @@ static void write_now_or_park(fuse_req_t req, struct open_file *file, bool write
 		park(req, file, writepage, clears_setid, buf, len, offset);
 		return;
 	}
+	serving_request_known();
 	n = write_bytes(req, inode, writepage, buf, len, offset);
-	cl_gate_leave(inode->mapping, &entry);
 	answer(req, n);
+	cl_gate_leave(inode->mapping, &entry);
 	open_file_put(file);
 }
 
@@ -211,7 +230,7 @@ static void write_file(fuse_req_t req, struct open_file *file, bool writepage,
 	if (buf->flags & FUSE_BUF_IS_FD)
 		n = request_pipe_take(buf->fd, buf->size, &copy);
 	if (n < 0) {
-		reply_status(req, (int)n);
+		refuse(req, inode, writepage, buf->size, offset, (int)n);
 		open_file_put(file);
 		return;
 	}
@@ -223,6 +242,7 @@ static void write_file(fuse_req_t req, struct open_file *file, bool writepage,
 void op_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *bufv,
 		  off_t offset, struct fuse_file_info *fi)
 {
+	struct inode *inode = inode_of(daemon_of(req), ino);
 	struct open_file *file;
 	int status;
 
@@ -230,9 +250,10 @@ void op_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *bufv,
 		fuse_reply_write(req, 0);
 		return;
 	}
-	status = request_file(inode_of(daemon_of(req), ino), fi, STANDING_WRITE, &file);
+	status = request_file(inode, fi, STANDING_WRITE, &file);
 	if (status < 0)
-		reply_status(req, status);
+		refuse(req, inode, fi->writepage, bufv->buf->size, (uint64_t)offset,
+		       status);
 	else
 		write_file(req, file, fi->writepage, bufv->buf, (uint64_t)offset);
 }

@@ -215,6 +215,15 @@ static int set_no_open(struct options *options, const char *value)
 	return 0;
 }
 
+static int set_fence(struct options *options, const char *value)
+{
+	options->always_fence = strcmp(value, "always") == 0;
+	if (options->always_fence || strcmp(value, "auto") == 0)
+		return 0;
+	complain("--fence", value, "give auto or always");
+	return -EINVAL;
+}
+
 static int set_nonempty(struct options *options, const char *value)
 {
 	(void)value;
@@ -251,6 +260,7 @@ static const struct option_spec specs[] = {
 	{"entry-timeout", required_argument, set_entry_timeout},
 	{"watch", optional_argument, set_watch},
 	{"no-open", no_argument, set_no_open},
+	{"fence", required_argument, set_fence},
 	{"nonempty", no_argument, set_nonempty},
 	{"debug", no_argument, set_debug},
 };

@@ -11,6 +11,7 @@
 #include <urcu/compiler.h>
 
 #include "account.h"
+#include "serving.h"
 
 static void run_job(struct job *job)
 {
@@ -31,6 +32,7 @@ static void granted(struct cl_gate_entry *entry)
 void parked_request_enter(struct parked_request *request, enum cl_gate_kind kind,
 			  struct cl_range range)
 {
+	atomic_fetch_add(&request->inode->daemon->parked_requests, 1);
 	request->job.run = run_job;
 	request->job.account = account_of(request->req, request->inode);
 	request->entry = (struct cl_gate_entry){
@@ -41,12 +43,17 @@ void parked_request_enter(struct parked_request *request, enum cl_gate_kind kind
 		.writes_back = request->writes_back,
 		.granted = granted,
 	};
-	/* If this says false, the request may already be answered and freed. */
-	if (cl_gate_enter(request->inode->mapping, &request->entry))
+	const bool granted_now =
+		cl_gate_enter(request->inode->mapping, &request->entry);
+
+	serving_request_known();
+	/* If it was parked, it may already be answered and freed. */
+	if (granted_now)
 		request->run(request);
 }
 
 void parked_request_leave(struct parked_request *request)
 {
 	cl_gate_leave(request->inode->mapping, &request->entry);
+	atomic_fetch_sub(&request->inode->daemon->parked_requests, 1);
 }

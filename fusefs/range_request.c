@@ -152,8 +152,8 @@ static void run(struct job *job)
 	fuse_req_t req = request->req;
 	int status;
 
-	status = cl_range_op_run(inode->mapping, &request->op, &upper_kernel_ops,
-				 &kernel, INT64_MAX, change_store, request, &report);
+	status = cl_range_op_run(inode->mapping, &request->op,
+				 upper_kernel_ops(inode->daemon), &kernel, INT64_MAX, change_store, request, &report);
 	range_stats_add(inode, request->op.kind, &report, status);
 	log_inode(LOG_DEBUG, inode, "%s %llu+%llu: %s; %u rounds, %llu notifications",
 		  control_operation_name(request->op.kind),

@@ -25,6 +25,8 @@ static void add(struct range_stats *stats, enum cl_range_op_kind kind,
 	atomic_fetch_add(&stats->flushes, report->flushes);
 	atomic_fetch_add(&stats->rounds, report->rounds);
 	atomic_fetch_add(&stats->rescued, report->rescued);
+	atomic_fetch_add(&stats->fences, report->fences);
+	atomic_fetch_add(&stats->fence_ns, report->fence_ns);
 	atomic_fetch_add(&stats->pages_moved, report->pages_moved);
 	atomic_fetch_add(&stats->closed_ns, report->closed_ns);
 	atomic_fetch_add(&stats->exclusive_ns, report->exclusive_ns);

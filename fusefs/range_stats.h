@@ -23,6 +23,8 @@ struct range_stats {
 	_Atomic uint64_t rounds;
 	_Atomic uint64_t rounds_max; /* of one operation */
 	_Atomic uint64_t rescued;
+	_Atomic uint64_t fences;
+	_Atomic uint64_t fence_ns;
 	_Atomic uint64_t pages_moved;
 	_Atomic uint64_t closed_ns;
 	_Atomic uint64_t closed_max_ns; /* by one operation */

@@ -11,19 +11,13 @@
 #include <stdlib.h>
 
 #include "background.h"
+#include "background_places.h"
 #include "killpriv.h"
 #include "log.h"
 #include "operations.h"
 #include "serving.h"
 #include "store_stat.h"
-
-/*
- * Readahead and writeback are background requests, and parked READs hold their places.
- * With the kernel's 12, forty-eight threads in page faults were enough to keep the very
- * WRITE away that an invalidation waited for. The kernel takes at most 65535, and for
- * users a share of memory, which is thousands.
- */
-#define MAX_BACKGROUND 1024
+#include "temporary_copies.h"
 
 /* For how long a thread looks for the next request before it sleeps: about what it
  * takes to put it to sleep and wake it up again. */
@@ -79,7 +73,9 @@ void session_init(void *userdata, struct fuse_conn_info *conn)
 		conn->want &= ~(unsigned)FUSE_CAP_ATOMIC_O_TRUNC;
 		conn->want |= conn->capable & FUSE_CAP_NO_OPEN_SUPPORT;
 	}
-	conn->max_background = MAX_BACKGROUND;
+	conn->max_background = BACKGROUND_PLACES_WANTED;
+	daemon->needs_fence = daemon->options.always_fence ||
+			      temporary_copies_of(conn->proto_minor);
 	conn->max_write = (unsigned)daemon->max_request_bytes;
 	conn->max_read = (unsigned)daemon->max_request_bytes;
 	conn->time_gran = 1;
@@ -171,6 +167,8 @@ int session_mount(struct daemon *daemon)
 		log_msg(LOG_ERR, "MOUNTPOINT %s: mounted, and gone again", mountpoint);
 	else
 		daemon->own_dev = id.dev;
+	if (status == 0)
+		background_places_open(daemon);
 	return status;
 }
 
@@ -181,6 +179,7 @@ void session_free(struct daemon *daemon)
 	serving_free(daemon->serving);
 	fuse_session_unmount(daemon->session);
 	fuse_session_destroy(daemon->session);
+	background_places_close(daemon);
 	daemon->serving = NULL;
 	daemon->session = NULL;
 }

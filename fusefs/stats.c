@@ -40,6 +40,8 @@ static struct json_object *range_operations(struct range_stats *stats)
 	put_number(object, "rounds", stats->rounds);
 	put_number(object, "rounds_max", stats->rounds_max);
 	put_number(object, "rescued_reads", stats->rescued);
+	put_number(object, "fences", stats->fences);
+	put_number(object, "fence_ns", stats->fence_ns);
 	put_number(object, "pages_moved", stats->pages_moved);
 	put_number(object, "gate_closed_ns", stats->closed_ns);
 	put_number(object, "gate_closed_max_ns", stats->closed_max_ns);

@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "bulk_flush.h"
+#include "fence.h"
 #include "kernel_probe.h"
 #include "notifier.h"
 #include "size_adoption.h"
@@ -49,10 +50,22 @@ static int find_cached(void *upper, struct cl_range range, uint64_t *ret_offset)
 	return kernel_probe_find(kernel->inode, range, ret_offset);
 }
 
-const struct cl_upper_ops upper_kernel_ops = {
-	.flush = flush,
-	.invalidate = invalidate,
-	.forget_attributes = forget_attributes,
-	.adopt_size = adopt_size,
-	.find_cached = find_cached,
-};
+static int fence(void *upper)
+{
+	const struct upper_kernel *kernel = upper;
+
+	return fence_pass(kernel->inode);
+}
+
+#define WITHOUT_FENCE                                                                  \
+	.flush = flush, .invalidate = invalidate,                                      \
+	.forget_attributes = forget_attributes, .adopt_size = adopt_size,              \
+	.find_cached = find_cached
+
+static const struct cl_upper_ops without_fence = {WITHOUT_FENCE};
+static const struct cl_upper_ops with_fence = {WITHOUT_FENCE, .fence = fence};
+
+const struct cl_upper_ops *upper_kernel_ops(const struct daemon *daemon)
+{
+	return daemon->needs_fence ? &with_fence : &without_fence;
+}

@@ -16,6 +16,7 @@ struct upper_kernel {
 	pid_t pid; /* who asked for the operation, and has the file open or its path */
 };
 
-extern const struct cl_upper_ops upper_kernel_ops;
+/** Those of this mount: with the fence where the kernel needs it. */
+const struct cl_upper_ops *upper_kernel_ops(const struct daemon *daemon);
 
 #endif

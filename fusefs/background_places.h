@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef FUSEFS_BACKGROUND_PLACES_H
+#define FUSEFS_BACKGROUND_PLACES_H
+
+/*
+ * Background places: how many background requests (readahead, writeback, release) the
+ * kernel has under way at once. Those beyond wait in a queue of the connection, and
+ * nothing tells of them.
+ */
+
+#include "daemon.h"
+
+/**
+ * What we ask for. Parked READs hold places: with the kernel's 12, forty-eight threads in
+ * page faults were enough to keep the very WRITE away that an invalidation waited for.
+ * The kernel takes at most 65535, and for users a share of memory (a place for each 3
+ * MiB), or what the administrator says.
+ */
+#define BACKGROUND_PLACES_WANTED 1024
+
+/** Look where the kernel tells the number, before anybody asks. Required: the mount
+ *  stands, own_dev is set. */
+void background_places_open(struct daemon *daemon);
+void background_places_close(struct daemon *daemon);
+
+/**
+ * The number now. An administrator may change it at any time; so it is read from the
+ * connection's own file where we may, which a user may of his own mounts. Otherwise it is
+ * what was asked for, bounded by the limit for users (the kernel takes the smaller one
+ * for those without CAP_SYS_ADMIN), and the kernel's own default if even that cannot be
+ * known.
+ * @return at least 1. Any thread.
+ */
+unsigned background_places(const struct daemon *daemon);
+
+#endif
