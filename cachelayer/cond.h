@@ -19,6 +19,15 @@ struct cl_cond {
 /** CLOCK_MONOTONIC. */
 uint64_t cl_now_ns(void);
 
+/**
+ * How long it was at `now_ns` since `since_ns`. Nothing if that was only later: another
+ * thread may have noted the time after we looked at the clock.
+ */
+static inline uint64_t cl_elapsed_ns(uint64_t since_ns, uint64_t now_ns)
+{
+	return now_ns > since_ns ? now_ns - since_ns : 0;
+}
+
 void cl_cond_init(struct cl_cond *cond);
 void cl_cond_destroy(struct cl_cond *cond);
 /** The mutex that the waiters use is held. */

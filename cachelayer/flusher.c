@@ -44,7 +44,7 @@ static bool flush_oldest(struct cl_cache *cache, bool pressure)
 		cds_list_first_entry(&f->dirty, struct cl_mapping, dirty_link);
 	const uint64_t now = cl_now_ns();
 
-	if (!pressure && now - m->dirtied_ns < age_ns)
+	if (!pressure && cl_elapsed_ns(m->dirtied_ns, now) < age_ns)
 		return false;
 	m->flushing = true;
 	m->dirtied_ns = now;

@@ -46,7 +46,7 @@ static void rescue(struct op_monitor *mon, struct monitored_op *m, uint64_t now_
 	struct cl_range range = m->notified;
 	uint64_t since_ns = m->notify_started_ns, until_ns = now_ns - RESCUE_AFTER_NS;
 
-	if (m->adopting || now_ns - since_ns >= RESCUE_ALL_AFTER_NS) {
+	if (m->adopting || cl_elapsed_ns(since_ns, now_ns) >= RESCUE_ALL_AFTER_NS) {
 		since_ns = 0;
 		until_ns = now_ns;
 		if (!m->adopting)
@@ -71,7 +71,7 @@ static bool may_need_rescue(const struct monitored_op *m, uint64_t now_ns)
 	 * has locked for a READ. */
 	if (m->adopting)
 		return atomic_load(&m->mapping->size_told);
-	return now_ns - m->notify_started_ns >= RESCUE_AFTER_NS;
+	return cl_elapsed_ns(m->notify_started_ns, now_ns) >= RESCUE_AFTER_NS;
 }
 
 static struct monitored_op *next_to_rescue(struct op_monitor *mon, uint64_t now_ns)
@@ -121,14 +121,15 @@ static struct monitored_op *next_event(struct op_monitor *mon, uint64_t slow_ns,
 
 	cds_list_for_each_entry(m, &mon->running, link)
 	{
-		const uint64_t age_ns = now_ns - m->started_ns;
+		const uint64_t age_ns = cl_elapsed_ns(m->started_ns, now_ns);
+		const uint64_t notified_ns =
+			cl_elapsed_ns(m->notify_started_ns, now_ns);
 
 		if (m->notify_started_ns && !m->told_slow_notification &&
-		    now_ns - m->notify_started_ns >= slow_ns) {
+		    notified_ns >= slow_ns) {
 			m->told_slow_notification = true;
-			*ret_event =
-				event_of(m, CL_EVENT_SLOW_NOTIFICATION, m->notified,
-					 now_ns - m->notify_started_ns);
+			*ret_event = event_of(m, CL_EVENT_SLOW_NOTIFICATION,
+					      m->notified, notified_ns);
 			return m;
 		}
 		if (!m->told_slow_op && age_ns >= slow_ns) {
@@ -297,11 +298,12 @@ static struct cl_running_op describe(const struct monitored_op *m, uint64_t now_
 		.kind = m->op->kind,
 		.range = m->range,
 		.phase = m->phase,
-		.running_ns = now_ns - m->started_ns,
+		.running_ns = cl_elapsed_ns(m->started_ns, now_ns),
 		.notifying = m->notify_started_ns != 0,
 		.notified = m->notified,
 		.notifying_ns =
-			m->notify_started_ns ? now_ns - m->notify_started_ns : 0,
+			m->notify_started_ns ? cl_elapsed_ns(m->notify_started_ns, now_ns)
+					     : 0,
 	};
 }
 

@@ -31,7 +31,7 @@ static uint64_t patience_ns(void)
 
 static unsigned long long ms_since(uint64_t then_ns)
 {
-	return (cl_now_ns() - then_ns) / NS_PER_MS;
+	return cl_elapsed_ns(then_ns, cl_now_ns()) / NS_PER_MS;
 }
 
 void page_lock_debug_wait(const struct cl_page *page, const char *site)
@@ -55,7 +55,7 @@ void page_lock_debug_release(struct cl_page *page, const char *site)
 
 	cl_lock_debug_release(page, "page", site);
 	atomic_store_explicit(&page->owner, 0, memory_order_relaxed);
-	if (cl_now_ns() - since_ns < patience_ns())
+	if (cl_elapsed_ns(since_ns, cl_now_ns()) < patience_ns())
 		return;
 	fprintf(stderr,
 		"cachelayer: page lock %p (%llx:%llu) held too long: for %llu ms, from "

@@ -17,7 +17,7 @@ static unsigned bucket_of(uint64_t ns)
 
 void wait_class_add(struct wait_class *waits, uint64_t since_ns)
 {
-	const uint64_t ns = cl_now_ns() - since_ns;
+	const uint64_t ns = cl_elapsed_ns(since_ns, cl_now_ns());
 	uint64_t longest =
 		atomic_load_explicit(&waits->longest_ns, memory_order_relaxed);
 

@@ -299,7 +299,7 @@ int fd_pressure_error(struct daemon *daemon, int error)
 	if (error != -EMFILE && error != -ENFILE)
 		return error;
 	start(pressure);
-	if (logged_ns != 0 && now_ns - logged_ns < (uint64_t)LOG_EVERY_S * 1000000000)
+	if (logged_ns != 0 && now_ns < logged_ns + (uint64_t)LOG_EVERY_S * 1000000000)
 		return -ENFILE;
 	if (!atomic_compare_exchange_strong(&pressure->logged_ns, &logged_ns, now_ns))
 		return -ENFILE;

@@ -84,7 +84,8 @@ bool runnable_too_many(struct runnable *runnable)
 	looked_ns = atomic_load_explicit(&runnable->looked_ns, memory_order_relaxed);
 	/* If two look at once, both are right. */
 	too_many = atomic_load_explicit(&runnable->too_many, memory_order_relaxed);
-	if (now_ns - looked_ns >= (too_many ? WHEN_TOO_MANY_NS : BETWEEN_LOOKS_NS)) {
+	/* No difference: somebody may have looked after our look at the clock. */
+	if (now_ns >= looked_ns + (too_many ? WHEN_TOO_MANY_NS : BETWEEN_LOOKS_NS)) {
 		too_many = look(runnable);
 		atomic_store_explicit(&runnable->too_many, too_many,
 				      memory_order_relaxed);
