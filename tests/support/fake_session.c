@@ -18,6 +18,12 @@
 
 #define QUEUE_MAX 65536
 
+/* What there is of a request. */
+struct fake_request {
+	struct fuse_in_header header;
+	struct fuse_write_in write;
+};
+
 struct fuse_session {
 	void (*serve)(unsigned number);
 	int fd; /* an eventfd that counts what is queued */
@@ -27,7 +33,7 @@ struct fuse_session {
 
 	pthread_mutex_t lock;
 	/* Guarded by it. */
-	unsigned *queue;
+	struct fake_request *queue;
 	unsigned first, count;
 	bool failed;
 	int status;
@@ -64,9 +70,20 @@ static void make_readable(struct fuse_session *session)
 
 void fake_session_send(struct fuse_session *session, unsigned number)
 {
+	fake_session_send_kind(session, number, FUSE_GETATTR, 0);
+}
+
+void fake_session_send_kind(struct fuse_session *session, unsigned number,
+			    uint32_t opcode, uint32_t write_flags)
+{
+	const struct fake_request request = {
+		.header = {.len = sizeof(request), .opcode = opcode, .unique = number},
+		.write = {.write_flags = write_flags},
+	};
+
 	pthread_mutex_lock(&session->lock);
 	assert(session->count < QUEUE_MAX);
-	session->queue[(session->first + session->count++) % QUEUE_MAX] = number;
+	session->queue[(session->first + session->count++) % QUEUE_MAX] = request;
 	pthread_mutex_unlock(&session->lock);
 	make_readable(session);
 }
@@ -104,7 +121,7 @@ int fuse_session_fd(struct fuse_session *session)
 
 int fuse_session_receive_buf(struct fuse_session *session, struct fuse_buf *buf)
 {
-	struct fuse_in_header header = {.len = sizeof(header)};
+	struct fake_request request;
 	int status = -EAGAIN;
 	uint64_t one;
 
@@ -115,21 +132,21 @@ int fuse_session_receive_buf(struct fuse_session *session, struct fuse_buf *buf)
 		return -errno;
 	pthread_mutex_lock(&session->lock);
 	if (session->count > 0) {
-		header.unique = session->queue[session->first];
+		request = session->queue[session->first];
 		session->first = (session->first + 1) % QUEUE_MAX;
 		session->count--;
-		status = sizeof(header);
+		status = sizeof(request);
 	} else if (session->failed) {
 		status = session->status;
 	}
 	pthread_mutex_unlock(&session->lock);
-	if (status != sizeof(header))
+	if (status != sizeof(request))
 		return status;
-	header.pid = session->client_tid;
+	request.header.pid = session->client_tid;
 	if (!buf->mem)
-		buf->mem = malloc(sizeof(header));
+		buf->mem = malloc(sizeof(request));
 	assert(buf->mem);
-	memcpy(buf->mem, &header, sizeof(header));
+	memcpy(buf->mem, &request, sizeof(request));
 	return status;
 }
 

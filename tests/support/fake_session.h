@@ -19,8 +19,13 @@ struct fuse_session;
 struct fuse_session *fake_session_new(void (*serve)(unsigned number));
 void fake_session_free(struct fuse_session *session);
 
-/** Queue a request. From any thread. */
+/** Queue a request, a GETATTR. From any thread. */
 void fake_session_send(struct fuse_session *session, unsigned number);
+/** Likewise, of any kind.
+ *  @param opcode       FUSE_… of <linux/fuse.h>
+ *  @param write_flags  of a FUSE_WRITE: FUSE_WRITE_… */
+void fake_session_send_kind(struct fuse_session *session, unsigned number,
+			    uint32_t opcode, uint32_t write_flags);
 
 /** From now on, receiving a request gives this: 0 as after an unmount, or a negative
  *  errno. */

@@ -44,6 +44,24 @@ static void send_request(const char *text)
 	ck_assert_int_eq(write(session[1], text, (size_t)len), len);
 }
 
+START_TEST(its_first_bytes_can_be_looked_at_and_stay)
+{
+	char head[8], *all;
+
+	ck_assert_int_eq(request_pipe_ensure(&pipe_, DATA_BYTES), 0);
+	send_request("a request");
+	ck_assert_int_eq(request_pipe_receive(&pipe_, session_fd()), 9);
+	ck_assert_int_eq(request_pipe_peek(&pipe_, head, 4), 4);
+	ck_assert_mem_eq(head, "a re", 4);
+	ck_assert_int_eq(request_pipe_peek(&pipe_, head, 8), 8);
+	ck_assert_mem_eq(head, "a reques", 8);
+	ck_assert_int_eq(request_pipe_take(pipe_.fds[0], 9, &all), 0);
+	ck_assert_mem_eq(all, "a request", 9);
+	free(all);
+	ck_assert(request_pipe_is_empty(&pipe_));
+}
+END_TEST
+
 START_TEST(it_has_room_for_a_request_and_its_header)
 {
 	ck_assert_int_eq(request_pipe_ensure(&pipe_, DATA_BYTES), 0);
@@ -138,6 +156,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, it_has_room_for_a_request_and_its_header);
+	tcase_add_test(tc, its_first_bytes_can_be_looked_at_and_stay);
 	tcase_add_test(tc, one_that_is_larger_than_can_be_is_refused);
 	tcase_add_test(tc, a_request_goes_through);
 	tcase_add_test(tc, an_empty_one_stays);
