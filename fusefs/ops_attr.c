@@ -116,10 +116,14 @@ static int set_times(void *arg)
 
 /* ------------------------------------------------------------- with whose rights */
 
-/* Whether somebody may be about to change the file's bytes by a descriptor. */
-static bool has_writers(const struct inode *inode)
+/* Whether the caller may be about to change the file's bytes. Where the kernel opens
+ * files by itself, we do not hear of writers before they write. */
+static bool may_be_writing(fuse_req_t req, const struct inode *inode)
 {
-	return atomic_load(&inode->writers) > 0 || inode->daemon->options.no_open;
+	if (!S_ISREG(inode->type))
+		return false;
+	return inode->daemon->options.no_open ? credentials_may(req, inode, W_OK) == 0
+					      : atomic_load(&inode->writers) > 0;
 }
 
 /*
@@ -131,27 +135,26 @@ static bool has_writers(const struct inode *inode)
  */
 static int clear_setid(fuse_req_t req, struct setting *setting)
 {
-	const struct inode *inode = setting->inode;
-	const bool may_write = has_writers(inode);
+	const bool writing = may_be_writing(req, setting->inode);
 	int status;
 
-	/* A capable writer keeps the bits; his chown(-1, -1) waits for a quiet moment.
-	 */
-	if (S_ISREG(inode->type) && may_write && credentials_has_cap(req, CAP_FSETID))
+	/* A capable writer keeps the bits; chown(-1, -1) by him waits for a quiet
+	 * moment. */
+	if (writing && credentials_has_cap(req, CAP_FSETID))
 		return 0;
 	status = credentials_call_with_all(req, set_owner, setting);
-	return S_ISREG(inode->type) && may_write ? 0 : status;
+	return writing ? 0 : status;
 }
 
 /* Kernels before 5.11 clear set-id bits by a chmod of whoever is about to write. */
-static bool is_clearing(const struct setting *setting)
+static bool is_clearing(fuse_req_t req, const struct setting *setting)
 {
 	const struct inode *inode = setting->inode;
 	const mode_t wanted = setting->attr->st_mode & 07777;
 	struct stat now;
 
-	return !inode->daemon->kernel_leaves_setid && S_ISREG(inode->type) &&
-	       has_writers(inode) && fstat(inode->fd, &now) == 0 &&
+	return !inode->daemon->kernel_leaves_setid && may_be_writing(req, inode) &&
+	       fstat(inode->fd, &now) == 0 &&
 	       wanted == (now.st_mode & 07777 & ~(mode_t)(S_ISUID | S_ISGID)) &&
 	       wanted != (now.st_mode & 07777);
 }
@@ -164,7 +167,7 @@ static int change_mode(fuse_req_t req, struct setting *setting)
 	status = setting->attr->st_mode & S_ISGID
 			 ? credentials_call_with_all(req, set_mode, setting)
 			 : credentials_call(req, set_mode, setting);
-	return status == -EPERM && is_clearing(setting) ? 0 : status;
+	return status == -EPERM && is_clearing(req, setting) ? 0 : status;
 }
 
 static int set_in_store(fuse_req_t req, struct setting *setting)
