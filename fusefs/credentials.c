@@ -224,7 +224,16 @@ bool credentials_enter_owner(const struct inode *inode)
 
 	if (!inode->daemon->privileged || thread.taken != NOTHING || owner == 0)
 		return false;
-	return enter_user(owner) == 0;
+	if (!(atomic_load(&inode->mode) & (S_ISUID | S_ISGID)))
+		return enter_user(owner) == 0;
+	if (know_own_caps() < 0)
+		return false;
+	thread.uid = owner;
+	thread.gid = getegid();
+	thread.more.group_count = 0;
+	thread.more.caps = UINT64_C(1) << CAP_FSETID;
+	thread.taken = EVERYTHING;
+	return take() == 0;
 }
 
 void credentials_pause(void)

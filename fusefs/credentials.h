@@ -53,7 +53,8 @@ void credentials_leave(void);
 int credentials_enter_bytes(fuse_req_t req, int fd);
 
 /** Take the file's owner's user id, for bytes that are written with no caller: unless
- *  the thread has a caller's by now, or the owner is root.
+ *  the thread has a caller's by now, or the owner is root. Set-id bits stay, as they do
+ *  when a page that was stored to is written back.
  *  @return whether credentials_leave() is owed */
 bool credentials_enter_owner(const struct inode *inode);
 
