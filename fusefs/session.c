@@ -68,14 +68,16 @@ void session_init(void *userdata, struct fuse_conn_info *conn)
 	daemon->kernel_leaves_setid =
 		WANTED_KILLPRIV ? conn->want & WANTED_KILLPRIV : killpriv_is_offered();
 	daemon->splices = conn->want & FUSE_CAP_SPLICE_WRITE;
-	if (daemon->options.no_open) {
-		/* An open that truncates has to be told otherwise: by SETATTR. */
-		conn->want &= ~(unsigned)FUSE_CAP_ATOMIC_O_TRUNC;
-		conn->want |= conn->capable & FUSE_CAP_NO_OPEN_SUPPORT;
-	}
-	conn->max_background = BACKGROUND_PLACES_WANTED;
 	daemon->needs_fence = daemon->options.always_fence ||
 			      temporary_copies_of(conn->proto_minor);
+	/* An open that truncates has to be told otherwise: by SETATTR. Where there is no
+	 * OPEN; and where WRITEs of what was truncated could still be on their way, for
+	 * which the kernel waits before it sends SETATTR. */
+	if (daemon->options.no_open || daemon->needs_fence)
+		conn->want &= ~(unsigned)FUSE_CAP_ATOMIC_O_TRUNC;
+	if (daemon->options.no_open)
+		conn->want |= conn->capable & FUSE_CAP_NO_OPEN_SUPPORT;
+	conn->max_background = BACKGROUND_PLACES_WANTED;
 	conn->max_write = (unsigned)daemon->max_request_bytes;
 	conn->max_read = (unsigned)daemon->max_request_bytes;
 	conn->time_gran = 1;
