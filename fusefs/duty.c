@@ -16,6 +16,11 @@
  * others are on duty, leaves. So there are as many as the load needs, up to
  * threads_max, and never two that look at an empty queue.
  *
+ * Who has been at one request for HELD_UP_NS waits for the store, and needs no
+ * processor: he does not count any more, and there may be another thread instead. There
+ * is always one in reserve, as long as one can be had, since it is the deputy's look
+ * around that finds out.
+ *
  * The deputy's ticks stop with the requests. A sleeper that wakes up starts them again,
  * which costs another wake-up, so they go on for a bit.
  *
@@ -34,6 +39,8 @@
  * there are until it sleeps. */
 #define QUIET_TICK_NS 1000000
 #define QUIET_TICKS   50
+/* A thread that was needed while others were held up stays for so long. */
+#define SPARE_S	      10
 
 static _Thread_local struct server *current;
 
@@ -58,18 +65,35 @@ static void go_off_duty(struct server *server)
 	atomic_fetch_sub(&server->serving->on_duty, 1);
 }
 
+/* Whether there are fewer at work than may be. Required: lock. */
+static bool has_room(const struct serving *serving)
+{
+	const struct server *server;
+	unsigned active = 0;
+
+	cds_list_for_each_entry(server, &serving->servers, node)
+		active += server->on_duty ||
+			  (is_serving(atomic_load(&server->state)) && !server->held_up);
+	return active < serving->config.threads_max;
+}
+
+static bool is_wanted(const struct serving *serving)
+{
+	return atomic_load(&serving->on_duty) == 0 && has_room(serving);
+}
+
 /* Have somebody from the reserve take over, if there is nobody on duty. If there is
  * nobody in the reserve either, the first who finishes does. Required: lock. */
 static void call_if_nobody(struct serving *serving)
 {
 	struct server *first;
 
-	if (atomic_load(&serving->on_duty) > 0 || serving_has_ended(serving))
+	if (serving_has_ended(serving) || !is_wanted(serving))
 		return;
 	/* The list is never left empty-handed: without a thread for it now, the first
 	 * one to finish is on duty again. */
 	if (cds_list_empty(&serving->reserve)) {
-		if (serving->threads < serving->threads_max)
+		if (serving->threads < serving->config.threads_bound)
 			(void)serving_add_server(serving);
 		return;
 	}
@@ -77,26 +101,31 @@ static void call_if_nobody(struct serving *serving)
 	pthread_cond_signal(&first->called);
 }
 
-/* Who serves for a whole tick is relieved. Required: lock.
+/* Who serves for a whole tick is relieved; who has for long is held up. Required: lock.
  * @return whether anything has happened since the last tick */
-static bool relieve_the_slow(struct serving *serving)
+static bool look_at(struct server *server, uint64_t now)
 {
-	struct server *server;
-	bool busy = false;
-	uint64_t state;
+	uint64_t state = atomic_load(&server->state);
+	const bool same = (state & ~SERVER_RELIEVED) == server->state_seen;
+	bool busy;
 
-	cds_list_for_each_entry(server, &serving->servers, node) {
-		if (!server->on_duty)
-			continue;
-		state = atomic_load(&server->state);
-		if (is_serving(state) && !(state & SERVER_RELIEVED) &&
-		    state == server->state_seen &&
-		    atomic_compare_exchange_strong(&server->state, &state,
-						   state | SERVER_RELIEVED))
-			go_off_duty(server);
-		busy |= is_serving(state) || state != server->state_seen;
-		server->state_seen = state;
+	if (!same) {
+		server->state_seen = state & ~SERVER_RELIEVED;
+		server->seen_ns = now;
 	}
+	if (is_serving(state) && same && !server->held_up &&
+	    now - server->seen_ns >= HELD_UP_NS) {
+		server->held_up = true;
+		server->serving->held_up++;
+		admission_update(server->serving);
+	}
+	if (!server->on_duty)
+		return false;
+	busy = is_serving(state) || !same;
+	if (is_serving(state) && !(state & SERVER_RELIEVED) && same &&
+	    atomic_compare_exchange_strong(&server->state, &state,
+					   state | SERVER_RELIEVED))
+		go_off_duty(server);
 	return busy;
 }
 
@@ -104,11 +133,20 @@ static bool relieve_the_slow(struct serving *serving)
  * @return whether it goes on duty */
 static bool tick(struct serving *serving)
 {
-	const bool busy = relieve_the_slow(serving);
-	const bool all_full = !atomic_exchange(&serving->found_none, false);
+	const uint64_t now = serving_now_ns();
+	struct server *server;
+	bool busy = false, all_full;
 
+	serving->unsettled = false;
+	cds_list_for_each_entry(server, &serving->servers, node) {
+		busy |= look_at(server, now);
+		serving->unsettled |=
+			is_serving(server->state_seen) && !server->held_up;
+	}
+	all_full = !atomic_exchange(&serving->found_none, false);
 	serving->quiet_ticks = busy ? 0 : serving->quiet_ticks + 1;
-	return atomic_load(&serving->on_duty) == 0 || (busy && all_full);
+	return (atomic_load(&serving->on_duty) == 0 || (busy && all_full)) &&
+	       has_room(serving);
 }
 
 /* Until the next tick, or called. Required: lock, which is given up meanwhile. */
@@ -117,7 +155,8 @@ static void wait_as_deputy(struct server *me)
 	struct serving *serving = me->serving;
 	struct timespec until;
 
-	if (serving->quiet_ticks > QUIET_TICKS) {
+	if (serving->quiet_ticks > QUIET_TICKS && serving->queued == 0 &&
+	    !serving->unsettled) {
 		atomic_store(&serving->deputy_asleep, true);
 		/* Who wakes up after this looks whether we sleep; see duty_slept().
 		 */
@@ -147,37 +186,70 @@ static void need_deputy(struct serving *serving)
 					     idle_node);
 		pthread_cond_signal(&first->called);
 	} else if (!serving_has_ended(serving) &&
-		   serving->threads < serving->threads_max) {
+		   serving->threads < serving->config.threads_bound) {
 		(void)serving_add_server(serving);
 	}
 }
 
-bool duty_wait(struct server *me)
+/* Until called; false if nobody does for long, and there are threads to spare.
+ * Required: lock, which is given up meanwhile. */
+static bool wait_to_be_called(struct server *me)
 {
 	struct serving *serving = me->serving;
-	bool wanted = atomic_load(&serving->on_duty) == 0;
+	struct timespec until;
 
-	cds_list_add(&me->idle_node, &serving->reserve);
+	if (me->is_main || serving->threads <= serving->config.threads_max + 1) {
+		pthread_cond_wait(&me->called, &serving->lock);
+		return true;
+	}
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += SPARE_S;
+	return pthread_cond_timedwait(&me->called, &serving->lock, &until) == 0 ||
+	       serving->deputy == me || !serving->deputy ||
+	       serving->threads <= serving->config.threads_max + 1;
+}
+
+/* Required: lock, which is given up meanwhile; in the reserve. */
+static enum duty wait_in_reserve(struct server *me)
+{
+	struct serving *serving = me->serving;
+	bool wanted = is_wanted(serving);
+
 	while (!wanted && !serving_has_ended(serving)) {
 		if (!serving->deputy)
 			serving->deputy = me;
 		if (serving->deputy == me) {
 			wait_as_deputy(me);
-			wanted = !serving_has_ended(serving) && tick(serving);
+			if (serving_has_ended(serving))
+				break;
+			wanted = tick(serving);
+			if (!wanted && has_room(serving) &&
+			    admission_has_ready(serving, serving_now_ns()))
+				return DUTY_QUEUE;
+		} else if (wait_to_be_called(me)) {
+			wanted = is_wanted(serving);
 		} else {
-			pthread_cond_wait(&me->called, &serving->lock);
-			wanted = atomic_load(&serving->on_duty) == 0;
+			return serving_has_ended(serving) ? DUTY_ENDED : DUTY_LEAVE;
 		}
 	}
+	return serving_has_ended(serving) ? DUTY_ENDED : DUTY_LOOK;
+}
+
+enum duty duty_wait(struct server *me)
+{
+	struct serving *serving = me->serving;
+	enum duty duty;
+
+	cds_list_add(&me->idle_node, &serving->reserve);
+	duty = wait_in_reserve(me);
 	cds_list_del(&me->idle_node);
 	if (serving->deputy == me)
 		serving->deputy = NULL;
 	if (!serving->deputy)
 		need_deputy(serving);
-	if (serving_has_ended(serving))
-		return false;
-	go_on_duty(me);
-	return true;
+	if (duty == DUTY_LOOK)
+		go_on_duty(me);
+	return duty;
 }
 
 void serving_will_wait(void)
@@ -203,7 +275,8 @@ void serving_expect_long(void)
 	struct server *me = current;
 
 	if (me)
-		me->expects_long = me->serving->pipe_bytes > 0 && !me->has_no_pipe;
+		me->expects_long =
+			me->serving->config.pipe_bytes > 0 && !me->has_no_pipe;
 }
 
 /* ------------------------------------------------------------- around a request */
@@ -227,6 +300,15 @@ uint64_t duty_begin(struct server *me)
 	return state;
 }
 
+uint64_t duty_begin_off(struct server *me)
+{
+	const uint64_t state = atomic_load(&me->state) + 1;
+
+	assert(!me->on_duty);
+	atomic_store(&me->state, state | SERVER_RELIEVED);
+	return state;
+}
+
 bool duty_finish(struct server *me, uint64_t state)
 {
 	bool stays;
@@ -235,7 +317,12 @@ bool duty_finish(struct server *me, uint64_t state)
 		return true;
 	pthread_mutex_lock(&me->serving->lock);
 	atomic_store(&me->state, (state & ~SERVER_RELIEVED) + 1);
-	stays = atomic_load(&me->serving->on_duty) == 0;
+	if (me->held_up) {
+		me->held_up = false;
+		me->serving->held_up--;
+		admission_update(me->serving);
+	}
+	stays = is_wanted(me->serving);
 	if (stays)
 		go_on_duty(me);
 	pthread_mutex_unlock(&me->serving->lock);

@@ -36,7 +36,7 @@
 /* Background requests that we may have taken and not answered. */
 static uint64_t count_unanswered(struct daemon *daemon)
 {
-	return atomic_load(&daemon->parked_requests) + serving_threads(daemon->serving);
+	return atomic_load(&daemon->parked_requests) + serving_requests_max(daemon->serving);
 }
 
 /* @return 1: known; 0: WRITEs may have been waiting for a place; or a negative errno */

@@ -106,21 +106,22 @@ int serving_await_known(struct serving *serving, uint64_t until_ns)
 uint64_t serving_background_taken(struct serving *serving)
 {
 	struct server *server;
-	uint64_t taken = 0;
+	uint64_t taken;
 
 	pthread_mutex_lock(&serving->lock);
+	taken = serving->left_background_taken;
 	cds_list_for_each_entry(server, &serving->servers, node)
 		taken += atomic_load(&server->background_taken);
 	pthread_mutex_unlock(&serving->lock);
 	return taken;
 }
 
-unsigned serving_threads(struct serving *serving)
+size_t serving_requests_max(struct serving *serving)
 {
-	unsigned threads;
+	size_t requests;
 
 	pthread_mutex_lock(&serving->lock);
-	threads = serving->threads;
+	requests = serving->threads + serving->queued;
 	pthread_mutex_unlock(&serving->lock);
-	return threads;
+	return requests;
 }

@@ -21,7 +21,7 @@
 /* @return as fuse_session_receive_buf() */
 static int receive_in_memory(struct server *me)
 {
-	const int n = fuse_session_receive_buf(me->serving->session, &me->buf);
+	const int n = fuse_session_receive_buf(me->serving->config.session, &me->buf);
 
 	if (n > 0) {
 		if (!me->has_buffer)
@@ -30,6 +30,7 @@ static int receive_in_memory(struct server *me)
 		me->request = &me->buf;
 		me->client_pid = ((const struct fuse_in_header *)me->buf.mem)->pid;
 		in_hand_took(me, me->buf.mem, (size_t)n);
+		admission_note(me, me->buf.mem, (size_t)n);
 	}
 	return n;
 }
@@ -42,6 +43,7 @@ static void look_into_pipe(struct server *me)
 
 	if (n > 0)
 		in_hand_took(me, head, (size_t)n);
+	admission_note(me, head, n > 0 ? (size_t)n : 0);
 }
 
 /* Likewise. */
@@ -50,13 +52,13 @@ static int receive_in_pipe(struct server *me)
 	struct serving *serving = me->serving;
 	int n;
 
-	if (request_pipe_ensure(&me->pipe, serving->pipe_bytes) < 0) {
+	if (request_pipe_ensure(&me->pipe, serving->config.pipe_bytes) < 0) {
 		/* Not once more for each request. */
 		me->expects_long = false;
 		me->has_no_pipe = true;
 		return receive_in_memory(me);
 	}
-	n = request_pipe_receive(&me->pipe, fuse_session_fd(serving->session));
+	n = request_pipe_receive(&me->pipe, fuse_session_fd(serving->config.session));
 	if (n > 0) {
 		me->piped = (struct fuse_buf){.size = (size_t)n,
 					      .flags = FUSE_BUF_IS_FD,
@@ -78,7 +80,9 @@ static int try_receive(struct server *me)
 	if (serving_has_ended(serving))
 		return 0;
 	in_hand_look(me);
-	n = me->expects_long ? receive_in_pipe(me) : receive_in_memory(me);
+	/* What may have to wait as data is not taken into a pipe. */
+	n = me->expects_long && !serving_is_crowded(serving) ? receive_in_pipe(me)
+							     : receive_in_memory(me);
 	if (n <= 0)
 		in_hand_empty(me);
 	if (n == -EINTR || n == -EAGAIN)
@@ -96,7 +100,7 @@ static void sleep_for_one(struct server *me)
 {
 	struct serving *serving = me->serving;
 	struct pollfd fds[] = {
-		{.fd = fuse_session_fd(serving->session), .events = POLLIN},
+		{.fd = fuse_session_fd(serving->config.session), .events = POLLIN},
 		{.fd = serving->stop_fd, .events = POLLIN},
 	};
 	const uint64_t before = serving_now_ns();

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "fault_point.h"
-#include "worker_pool.h"
+#include "serving.h"
 
 #define FAULT_POLL_US 1000
 
@@ -37,13 +37,19 @@ static int or_unknown(int status)
 
 int notifier_invalidate(struct inode *inode, struct cl_range range)
 {
+	struct serving_hurry hurry;
+	int status;
+
 	assert(daemon_may_wait_for_kernel(inode->daemon));
 	if (range.start >= range.end)
 		return 0;
+	/* Its pages may be locked for requests that wait as data, and be written to. */
+	serving_hurry(inode->daemon->serving, &hurry, inode->nodeid);
 	/* Length 0 stands for "to the end". */
-	return or_unknown(
-		notify(inode, (off_t)range.start,
-		       range.end > INT64_MAX ? 0 : (off_t)(range.end - range.start)));
+	status = notify(inode, (off_t)range.start,
+			range.end > INT64_MAX ? 0 : (off_t)(range.end - range.start));
+	serving_calm(inode->daemon->serving, &hurry);
+	return or_unknown(status);
 }
 
 int notifier_forget_attributes(struct inode *inode)

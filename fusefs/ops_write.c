@@ -182,9 +182,21 @@ static void park(fuse_req_t req, struct open_file *file, bool writepage,
 		.len = len,
 	};
 	memcpy(request->data, buf, len);
-	parked_request_enter(&request->parked,
-			     clears_setid ? CL_GATE_EXCLUSIVE : CL_GATE_WRITE,
-			     (struct cl_range){offset, offset + len});
+	if (writepage)
+		parked_request_enter_elsewhere(&request->parked, CL_GATE_WRITE,
+					       (struct cl_range){offset, offset + len});
+	else
+		parked_request_enter(&request->parked,
+				     clears_setid ? CL_GATE_EXCLUSIVE : CL_GATE_WRITE,
+				     (struct cl_range){offset, offset + len});
+}
+
+/* What the kernel writes back is taken from it at once, since somebody may be waiting
+ * for that (R3), and is nobody's request, whose share could bound it (admission.c). So
+ * where the store holds requests up, others than serving threads write it. */
+static bool must_not_block(const struct inode *inode, bool writepage)
+{
+	return writepage && serving_is_crowded(inode->daemon->serving);
 }
 
 /* Takes over the reference of the file. */
@@ -201,7 +213,8 @@ static void write_now_or_park(fuse_req_t req, struct open_file *file, bool write
 	};
 	ssize_t n;
 
-	if (clears_setid || !cl_gate_try_enter(inode->mapping, &entry)) {
+	if (clears_setid || must_not_block(inode, writepage) ||
+	    !cl_gate_try_enter(inode->mapping, &entry)) {
 		park(req, file, writepage, clears_setid, buf, len, offset);
 		return;
 	}

@@ -29,8 +29,10 @@ static void granted(struct cl_gate_entry *entry)
 	worker_pool_submit(request->inode->daemon->continuations, &request->job);
 }
 
-void parked_request_enter(struct parked_request *request, enum cl_gate_kind kind,
-			  struct cl_range range)
+/* @return whether it was granted at once; if not, it may already be answered and freed
+ */
+static bool enter(struct parked_request *request, enum cl_gate_kind kind,
+		  struct cl_range range)
 {
 	atomic_fetch_add(&request->inode->daemon->parked_requests, 1);
 	request->job.run = run_job;
@@ -47,9 +49,21 @@ void parked_request_enter(struct parked_request *request, enum cl_gate_kind kind
 		cl_gate_enter(request->inode->mapping, &request->entry);
 
 	serving_request_known();
-	/* If it was parked, it may already be answered and freed. */
-	if (granted_now)
+	return granted_now;
+}
+
+void parked_request_enter(struct parked_request *request, enum cl_gate_kind kind,
+			  struct cl_range range)
+{
+	if (enter(request, kind, range))
 		request->run(request);
+}
+
+void parked_request_enter_elsewhere(struct parked_request *request,
+				    enum cl_gate_kind kind, struct cl_range range)
+{
+	if (enter(request, kind, range))
+		granted(&request->entry);
 }
 
 void parked_request_leave(struct parked_request *request)

@@ -31,6 +31,10 @@ struct parked_request {
 void parked_request_enter(struct parked_request *request, enum cl_gate_kind kind,
 			  struct cl_range range);
 
+/** Likewise, but always on daemon->continuations. */
+void parked_request_enter_elsewhere(struct parked_request *request,
+				    enum cl_gate_kind kind, struct cl_range range);
+
 /** What a run function owes: leave the gate. */
 void parked_request_leave(struct parked_request *request);
 

@@ -37,36 +37,84 @@ void serving_end(struct serving *serving, int status)
 /* @return whether this thread is still on duty */
 static bool serve_one(struct server *me)
 {
-	const uint64_t state = duty_begin(me);
+	uint64_t state;
 
+	if (me->request == &me->buf && serving_is_crowded(me->serving)) {
+		if (!admission_begin(me, &state))
+			return true;
+	} else {
+		state = duty_begin(me);
+	}
 	me->expects_long = false;
-	fuse_session_process_buf(me->serving->session, me->request);
+	fuse_session_process_buf(me->serving->config.session, me->request);
 	in_hand_empty(me);
 	return duty_finish(me, state);
 }
 
-static void serve(struct server *me)
+/* What has waited as data and may begin, until there is nothing left or nobody is on
+ * duty. @return whether this thread is on duty */
+static bool serve_queued(struct server *me)
+{
+	uint64_t state;
+	bool on_duty = false;
+
+	while (!on_duty && admission_next(me, &state)) {
+		fuse_session_process_buf(me->serving->config.session, me->request);
+		on_duty = duty_finish(me, state);
+		admission_done(me);
+	}
+	return on_duty;
+}
+
+static void work(struct server *me, bool on_duty)
+{
+	do {
+		while (on_duty)
+			on_duty = next_request(me) > 0 && serve_one(me);
+		if (serving_is_crowded(me->serving))
+			on_duty = serve_queued(me);
+	} while (on_duty);
+}
+
+/* Not the main thread, and not the last. Required: lock. */
+static void leave(struct server *me, bool *ret_join, pthread_t *ret_thread)
 {
 	struct serving *serving = me->serving;
-	bool on_duty;
+
+	cds_list_del(&me->node);
+	serving->threads--;
+	serving->left_background_taken += atomic_load(&me->background_taken);
+	if (me->has_buffer)
+		atomic_fetch_sub(&serving->buffers, 1);
+	*ret_join = serving->have_left;
+	*ret_thread = serving->left;
+	serving->have_left = true;
+	serving->left = pthread_self();
+}
+
+/* @return whether the thread has left, and its server is its own */
+static bool serve(struct server *me)
+{
+	struct serving *serving = me->serving;
+	bool join = false;
+	pthread_t before;
+	enum duty duty;
 
 	duty_set_current(me);
 	pthread_mutex_lock(&serving->lock);
-	while (duty_wait(me)) {
+	while ((duty = duty_wait(me)) == DUTY_LOOK || duty == DUTY_QUEUE) {
 		pthread_mutex_unlock(&serving->lock);
-		do
-			on_duty = next_request(me) > 0 && serve_one(me);
-		while (on_duty);
+		work(me, duty == DUTY_LOOK);
 		pthread_mutex_lock(&serving->lock);
 	}
+	if (duty == DUTY_LEAVE)
+		leave(me, &join, &before);
 	pthread_mutex_unlock(&serving->lock);
 	duty_set_current(NULL);
-}
-
-static void *serving_thread(void *arg)
-{
-	serve(arg);
-	return NULL;
+	/* Who goes joins the one who went before it, the main thread the last. */
+	if (join)
+		pthread_join(before, NULL);
+	return duty == DUTY_LEAVE;
 }
 
 static struct server *make_server(struct serving *serving)
@@ -78,7 +126,7 @@ static struct server *make_server(struct serving *serving)
 		return NULL;
 	server->serving = serving;
 	server->pipe = REQUEST_PIPE_NONE;
-	server->window.ns_max = serving->poll_ns_max;
+	server->window.ns_max = serving->config.poll_ns_max;
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&server->called, &attr);
@@ -92,6 +140,13 @@ static void free_server(struct server *server)
 	request_pipe_close(&server->pipe);
 	free(server->buf.mem);
 	free(server);
+}
+
+static void *serving_thread(void *arg)
+{
+	if (serve(arg))
+		free_server(arg);
+	return NULL;
 }
 
 /* A signal is for the main thread, so the new one blocks them all. */
@@ -123,12 +178,17 @@ static void join_servers(struct serving *serving, struct server *me)
 {
 	struct server *server, *next;
 	struct cds_list_head all;
+	bool have_left;
 
 	CDS_INIT_LIST_HEAD(&all);
 	pthread_mutex_lock(&serving->lock);
 	cds_list_splice(&serving->servers, &all);
 	CDS_INIT_LIST_HEAD(&serving->servers);
+	have_left = serving->have_left;
+	serving->have_left = false;
 	pthread_mutex_unlock(&serving->lock);
+	if (have_left)
+		pthread_join(serving->left, NULL);
 	cds_list_for_each_entry_safe(server, next, &all, node) {
 		if (server != me)
 			pthread_join(server->thread, NULL);
@@ -151,17 +211,18 @@ int serving_run(struct serving *serving)
 
 	if (!me)
 		return -ENOMEM;
-	status = never_block(fuse_session_fd(serving->session));
+	status = never_block(fuse_session_fd(serving->config.session));
 	if (status < 0) {
 		free_server(me);
 		return status;
 	}
 	pthread_mutex_lock(&serving->lock);
 	me->thread = pthread_self();
+	me->is_main = true;
 	cds_list_add_tail(&me->node, &serving->servers);
 	serving->threads++;
 	pthread_mutex_unlock(&serving->lock);
-	serve(me);
+	(void)serve(me);
 	join_servers(serving, me);
 	pthread_mutex_lock(&serving->lock);
 	status = serving->status;
@@ -174,14 +235,12 @@ void serving_stop(struct serving *serving)
 	serving_end(serving, 0);
 }
 
-int serving_create(struct fuse_session *session, unsigned threads_max,
-		   unsigned poll_ns_max, size_t pipe_bytes,
-		   struct serving **ret_serving)
+int serving_create(const struct serving_config *config, struct serving **ret_serving)
 {
 	struct serving *serving = calloc(1, sizeof(*serving));
 	int status;
 
-	assert(threads_max > 0);
+	assert(config->threads_max > 0 && config->threads_bound >= config->threads_max);
 	if (!serving)
 		return -ENOMEM;
 	serving->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -192,13 +251,11 @@ int serving_create(struct fuse_session *session, unsigned threads_max,
 		free(serving);
 		return status;
 	}
-	serving->session = session;
-	serving->threads_max = threads_max;
-	serving->poll_ns_max = poll_ns_max;
-	serving->pipe_bytes = pipe_bytes;
+	serving->config = *config;
 	pthread_mutex_init(&serving->lock, NULL);
 	CDS_INIT_LIST_HEAD(&serving->servers);
 	CDS_INIT_LIST_HEAD(&serving->reserve);
+	CDS_INIT_LIST_HEAD(&serving->queue);
 	*ret_serving = serving;
 	return 0;
 }
@@ -207,6 +264,7 @@ void serving_free(struct serving *serving)
 {
 	if (!serving)
 		return;
+	admission_fini(serving);
 	runnable_free(serving->runnable);
 	close(serving->stop_fd);
 	pthread_mutex_destroy(&serving->lock);

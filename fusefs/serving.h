@@ -8,7 +8,14 @@
  * Most of what a small request costs is waking somebody up. So requests that come close
  * together are served by one thread, which looks for the next one for a moment before
  * it goes to sleep; others wait in reserve and step in when it is held up.
+ *
+ * The store may hold a request up for as long as it likes. Then there are more threads,
+ * and each user, each file system below, and all together have a bound, beyond which
+ * requests wait as data (admission.c).
  */
+
+#include <stdbool.h>
+#include <stdint.h>
 
 #define FUSE_USE_VERSION FUSE_MAKE_VERSION(3, 14)
 #include <fuse_lowlevel.h>
@@ -16,18 +23,34 @@
 
 struct serving;
 
-/**
- * @param session      not mounted yet, or mounted; must stay until serving_free()
- * @param threads_max  how many requests may be under way in these threads, at least 1
- * @param poll_ns_max  for how long to look for the next request before sleeping;
- *                     nanoseconds, 0: sleep at once
- * @param pipe_bytes   most data in a request, bytes, for serving_expect_long(); 0: none
- *                     is ever taken into a pipe
- * @return 0 or a negative errno
- */
-int serving_create(struct fuse_session *session, unsigned threads_max,
-		   unsigned poll_ns_max, size_t pipe_bytes,
-		   struct serving **ret_serving);
+/** Whom and what a request is about, as far as its header does not say. */
+struct serving_subject {
+	uint32_t owner;	 /* of the file: who pays for what nobody has called for */
+	uint64_t device; /* of the file system below; 0: not known */
+};
+
+struct serving_config {
+	struct fuse_session *session; /* not mounted yet, or mounted; must stay until
+					 serving_free() */
+	unsigned threads_max;	/* how many requests may be under way in these threads,
+				   those not counted that are held up; at least 1 */
+	unsigned threads_bound; /* and with them; at least threads_max */
+	unsigned share;		/* of those, most of one user; half of it for changes */
+	unsigned device_share;	/* most of one file system below; half for changes */
+	unsigned pages_max;   /* most pages in all READs and WRITEs under way once some
+				 are held up; a user's share is a quarter */
+	unsigned poll_ns_max; /* for how long to look for the next request before
+				 sleeping; nanoseconds, 0: sleep at once */
+	size_t pipe_bytes; /* most data in a request, bytes, for serving_expect_long();
+			      0: none is ever taken into a pipe */
+	/* NULL: nothing is known. It may say nothing, of an inode that is not known any
+	 * more. */
+	void (*subject)(void *arg, uint64_t nodeid, struct serving_subject *ret);
+	void *arg;
+};
+
+/** @return 0 or a negative errno */
+int serving_create(const struct serving_config *config, struct serving **ret_serving);
 /** NULL is fine. serving_run() has returned or was never called. */
 void serving_free(struct serving *serving);
 
@@ -48,6 +71,20 @@ void serving_stop(struct serving *serving);
  * thread that is held up unannounced is replaced after a moment, too.
  */
 void serving_will_wait(void);
+
+/** Whether requests are held up at the moment: a caller that can leave what may wait
+ * for the store to somebody else should. */
+bool serving_is_crowded(const struct serving *serving);
+
+/** A nodeid whose requests do not wait as data: a notification is on its way that may
+ *  need their answers (R3). Memory is the caller's, in place until serving_calm(). */
+struct serving_hurry {
+	uint64_t nodeid;
+	struct serving_hurry *next;
+};
+void serving_hurry(struct serving *serving, struct serving_hurry *hurry,
+		   uint64_t nodeid);
+void serving_calm(struct serving *serving, struct serving_hurry *hurry);
 
 /**
  * The writeback that the calling thread serves has entered the gate, granted or parked:
@@ -73,8 +110,9 @@ int serving_await_known(struct serving *serving, uint64_t until_ns);
  */
 uint64_t serving_background_taken(struct serving *serving);
 
-/** How many threads there are: each has one request at most. Locks taken: serving's. */
-unsigned serving_threads(struct serving *serving);
+/** How many requests may be unanswered in these threads' hands and in their queue: a
+ *  thread has one at most. Locks taken: serving's. */
+size_t serving_requests_max(struct serving *serving);
 
 /**
  * The request that the calling thread serves was one that is best taken into a pipe,

@@ -4,8 +4,9 @@
 
 /*
  * What the files of serving share: serving.c has the threads, duty.c says which of them
- * look for requests, next_request.c does the looking, poll_window.h says for how long
- * and client_place.h where; in_hand.c knows which requests nobody else can see yet.
+ * look for requests, admission.c what may begin, next_request.c does the looking,
+ * poll_window.h says for how long and client_place.h where; in_hand.c knows which
+ * requests nobody else can see yet.
  */
 
 #include <linux/fuse.h>
@@ -27,6 +28,18 @@ struct runnable;
  *  relieved from duty meanwhile. */
 #define SERVER_RELIEVED (UINT64_C(1) << 63)
 
+/** For so long under way, a request is held up: by the store, that is. */
+#define HELD_UP_NS UINT64_C(100000000)
+
+/** What of a request says whether it may begin. */
+struct terms {
+	uint32_t account; /* whose share: a uid */
+	uint32_t pages;	  /* that it may pin; 0: it is no READ or WRITE */
+	uint64_t nodeid;
+	uint64_t device; /* 0: not known */
+	bool changes;	 /* the store, or waits for it to be changed */
+};
+
 /** One thread. */
 struct server {
 	struct serving *serving;
@@ -36,13 +49,24 @@ struct server {
 	_Atomic uint64_t in_hand;
 	_Atomic uint64_t background_taken;
 	pthread_cond_t called;
+	/* Of its request, atomic since others look at them, who need not be right about
+	 * one that has just begun. */
+	struct {
+		_Atomic uint32_t account, pages;
+		_Atomic uint64_t nodeid, device;
+		_Atomic bool changes;
+	} terms;
 
 	/* Guarded by the lock. */
 	pthread_t thread;
 	struct cds_list_head node;	/* of all */
 	struct cds_list_head idle_node; /* of the reserve, while in it */
 	bool on_duty;
-	uint64_t state_seen; /* by the deputy's last tick */
+	bool held_up;
+	bool is_main;	       /* who has called serving_run(), and stays */
+	uint64_t state_seen;   /* by the deputy's last tick */
+	uint64_t seen_ns;      /* when it saw that for the first time */
+	struct queued *queued; /* its own: what it has taken from the queue */
 
 	/* Its own. */
 	struct fuse_buf buf;	  /* the request, in memory */
@@ -60,9 +84,7 @@ struct server {
 
 struct serving {
 	/* Set once. */
-	struct fuse_session *session;
-	unsigned threads_max, poll_ns_max;
-	size_t pipe_bytes;
+	struct serving_config config;
 	int stop_fd; /* an eventfd: wakes the one who sleeps */
 	struct runnable *runnable;
 
@@ -75,13 +97,24 @@ struct serving {
 	_Atomic bool deputy_asleep; /* no ticks */
 	_Atomic unsigned buffers;   /* servers that have one */
 	_Atomic uint64_t looks;	    /* numbers for server.in_hand */
+	_Atomic bool crowded;	    /* somebody is held up or queued; changed under the
+				       lock */
 
 	pthread_mutex_t lock;
 	/* Guarded by it. */
 	struct cds_list_head servers, reserve; /* the reserve: last in, first out */
 	struct server *deputy;
 	unsigned quiet_ticks;
+	bool unsettled; /* somebody serves, and may turn out to be held up */
 	unsigned threads;
+	unsigned held_up;	     /* servers */
+	struct cds_list_head queue;  /* requests that wait as data, by arrival */
+	size_t queued, queued_bytes; /* how many, and how large */
+	uint64_t looked_ns;	     /* when the deputy last looked there */
+	struct serving_hurry *hurries;
+	uint64_t left_background_taken; /* by servers that have left */
+	bool have_left;			/* a server, whose thread is to be joined: */
+	pthread_t left;
 	int status; /* why it has ended: 0 or a negative errno */
 };
 
@@ -111,9 +144,20 @@ void serving_end(struct serving *serving, int status);
 
 /* ---------------------------------------------------------------------- duty.c */
 
-/** In the reserve until there is duty. Required: lock, which is given up meanwhile.
- *  @return false when all has ended, otherwise the caller is on duty */
-bool duty_wait(struct server *me);
+enum duty {
+	DUTY_LOOK,  /* on duty: look for requests */
+	DUTY_QUEUE, /* off duty: something in the queue may begin */
+	DUTY_LEAVE, /* there are more threads than are needed */
+	DUTY_ENDED,
+};
+
+/** In the reserve until there is something to do. Required: lock, which is given up
+ *  meanwhile. */
+enum duty duty_wait(struct server *me);
+
+/** The caller, off duty, begins to serve a request that was queued. Required: lock.
+ *  @return for duty_finish() */
+uint64_t duty_begin_off(struct server *me);
 
 /** The caller begins to serve a request: from now on it can be relieved.
  *  @return for duty_finish() */
@@ -157,6 +201,41 @@ void in_hand_empty(struct server *me);
 
 /** So much of a request tells what kind it is, bytes. */
 #define IN_HAND_HEAD (sizeof(struct fuse_in_header) + sizeof(struct fuse_write_in))
+
+/* ----------------------------------------------------------------- admission.c */
+
+/** A request has been received: note what it is.
+ *  @param request  its first bytes
+ *  @param len      how many: IN_HAND_HEAD, unless the request is shorter; 0: unknown */
+void admission_note(struct server *me, const void *request, size_t len);
+
+/**
+ * The caller has a request, in memory, and somebody is held up: may it begin?
+ * Locks taken: lock.
+ * @return true: it has begun, duty_finish() is owed; false: it was queued or answered
+ */
+bool admission_begin(struct server *me, uint64_t *ret_state);
+
+/** Whether something in the queue may begin; not looked at all the time. Required:
+ * lock.
+ *  @param now  by serving_now_ns() */
+bool admission_has_ready(struct serving *serving, uint64_t now);
+
+/**
+ * Take the first in the queue that may begin, into me->request. The caller is off duty.
+ * Locks taken: lock.
+ * @return whether there was one: it has begun, and duty_finish() and admission_done()
+ * are owed
+ */
+bool admission_next(struct server *me, uint64_t *ret_state);
+/** Free what admission_next() has taken. */
+void admission_done(struct server *me);
+
+/** Say in `crowded` whether anybody is held up or queued. Required: lock. */
+void admission_update(struct serving *serving);
+
+/** Free what is queued. */
+void admission_fini(struct serving *serving);
 
 /* -------------------------------------------------------------- next_request.c */
 

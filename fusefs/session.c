@@ -12,6 +12,7 @@
 
 #include "background.h"
 #include "background_places.h"
+#include "inode_table.h"
 #include "killpriv.h"
 #include "log.h"
 #include "operations.h"
@@ -128,6 +129,42 @@ static int add_options(struct daemon *daemon, struct fuse_args *args)
 	return status;
 }
 
+/* See DESIGN.md, section 4. */
+#define THREADS_HELD_UP_MAX 512
+#define USER_SHARE	    32
+#define DEVICE_SHARE	    (THREADS_HELD_UP_MAX / 4)
+
+static void tell_subject(void *arg, uint64_t nodeid, struct serving_subject *ret)
+{
+	struct daemon *daemon = arg;
+	struct inode *inode = inode_table_find_nodeid(daemon->inodes, nodeid);
+
+	if (!inode)
+		return;
+	ret->owner = atomic_load(&inode->owner);
+	ret->device = inode->mount;
+	inode_put(inode, 1);
+}
+
+static int create_serving(struct daemon *daemon)
+{
+	const unsigned pages = (unsigned)(daemon->max_request_bytes / CL_PAGE_SIZE) + 2;
+	const struct serving_config config = {
+		.session = daemon->session,
+		.threads_max = daemon->options.threads,
+		.threads_bound = daemon->options.threads + THREADS_HELD_UP_MAX,
+		.share = USER_SHARE,
+		.device_share = DEVICE_SHARE,
+		.pages_max = daemon->data_requests_max * pages,
+		.poll_ns_max = POLL_NS_MAX,
+		.pipe_bytes = daemon->max_request_bytes,
+		.subject = tell_subject,
+		.arg = daemon,
+	};
+
+	return serving_create(&config, &daemon->serving);
+}
+
 int session_create(struct daemon *daemon)
 {
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
@@ -142,9 +179,7 @@ int session_create(struct daemon *daemon)
 		status = status < 0 ? status : -EINVAL; /* libfuse has said why */
 	fuse_opt_free_args(&args);
 	if (status == 0)
-		status = serving_create(daemon->session, daemon->options.threads,
-					POLL_NS_MAX, daemon->max_request_bytes,
-					&daemon->serving);
+		status = create_serving(daemon);
 	return status;
 }
 

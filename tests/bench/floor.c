@@ -12,6 +12,7 @@
 
 #include <err.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -155,6 +156,7 @@ int main(int argc, char *argv[])
 		"fsname=floor,default_permissions,max_read=1048576"};
 	struct fuse_args args = FUSE_ARGS_INIT(3, (char **)(uintptr_t)mount_argv);
 	struct fuse_session *session;
+	struct serving_config config = {.share = UINT_MAX, .device_share = UINT_MAX};
 	struct serving *serving;
 	int status;
 
@@ -165,8 +167,11 @@ int main(int argc, char *argv[])
 	if (!session || fuse_session_mount(session, argv[1]) != 0 ||
 	    killpriv_promise(session) < 0)
 		return 1;
-	status = serving_create(session, argc > 4 ? (unsigned)atoi(argv[4]) : 8,
-				(unsigned)atoi(argv[3]) * 1000, 0, &serving);
+	config.session = session;
+	config.threads_max = argc > 4 ? (unsigned)atoi(argv[4]) : 8;
+	config.threads_bound = config.threads_max;
+	config.poll_ns_max = (unsigned)atoi(argv[3]) * 1000;
+	status = serving_create(&config, &serving);
 	if (status == 0) {
 		status = serving_run(serving);
 		serving_free(serving);

@@ -68,9 +68,13 @@ static void make_readable(struct fuse_session *session)
 		abort();
 }
 
-void fake_session_send(struct fuse_session *session, unsigned number)
+static void send(struct fuse_session *session, const struct fake_request *request)
 {
-	fake_session_send_kind(session, number, FUSE_GETATTR, 0);
+	pthread_mutex_lock(&session->lock);
+	assert(session->count < QUEUE_MAX);
+	session->queue[(session->first + session->count++) % QUEUE_MAX] = *request;
+	pthread_mutex_unlock(&session->lock);
+	make_readable(session);
 }
 
 void fake_session_send_kind(struct fuse_session *session, unsigned number,
@@ -81,11 +85,26 @@ void fake_session_send_kind(struct fuse_session *session, unsigned number,
 		.write = {.write_flags = write_flags},
 	};
 
-	pthread_mutex_lock(&session->lock);
-	assert(session->count < QUEUE_MAX);
-	session->queue[(session->first + session->count++) % QUEUE_MAX] = request;
-	pthread_mutex_unlock(&session->lock);
-	make_readable(session);
+	send(session, &request);
+}
+
+void fake_session_send_as(struct fuse_session *session, unsigned number, uint32_t uid,
+			  uint32_t opcode, uint64_t nodeid)
+{
+	const struct fake_request request = {
+		.header = {.len = sizeof(request),
+			   .opcode = opcode,
+			   .unique = number,
+			   .nodeid = nodeid,
+			   .uid = uid},
+	};
+
+	send(session, &request);
+}
+
+void fake_session_send(struct fuse_session *session, unsigned number)
+{
+	fake_session_send_kind(session, number, FUSE_GETATTR, 0);
 }
 
 void fake_session_fail(struct fuse_session *session, int status)

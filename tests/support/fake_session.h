@@ -26,6 +26,9 @@ void fake_session_send(struct fuse_session *session, unsigned number);
  *  @param write_flags  of a FUSE_WRITE: FUSE_WRITE_… */
 void fake_session_send_kind(struct fuse_session *session, unsigned number,
 			    uint32_t opcode, uint32_t write_flags);
+/** Likewise, of somebody about something. */
+void fake_session_send_as(struct fuse_session *session, unsigned number, uint32_t uid,
+			  uint32_t opcode, uint64_t nodeid);
 
 /** From now on, receiving a request gives this: 0 as after an unmount, or a negative
  *  errno. */

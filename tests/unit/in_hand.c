@@ -50,7 +50,13 @@ static void setup(void)
 	sem_init(&held, 0, 0);
 	sem_init(&release, 0, 0);
 	session = fake_session_new(serve);
-	ck_assert_int_eq(serving_create(session, THREADS, 0, 0, &serving), 0);
+	const struct serving_config config = {.session = session,
+					      .threads_max = THREADS,
+					      .threads_bound = 4 * THREADS,
+					      .share = 4 * THREADS,
+					      .device_share = 4 * THREADS};
+
+	ck_assert_int_eq(serving_create(&config, &serving), 0);
 	ck_assert_int_eq(pthread_create(&runner, NULL, run, NULL), 0);
 }
 

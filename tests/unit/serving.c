@@ -9,6 +9,7 @@
 
 #include <check.h>
 #include <errno.h>
+#include <linux/fuse.h>
 #include <sched.h>
 #include <semaphore.h>
 #include <stdlib.h>
@@ -53,14 +54,36 @@ static void *run(void *arg)
 	return arg;
 }
 
+#define THREADS_BOUND 32
+#define SHARE	      6
+
+/* Each nodeid is a file of its own, on one of ten file systems. */
+static void tell_subject(void *arg, uint64_t nodeid, struct serving_subject *ret)
+{
+	(void)arg;
+	ret->device = nodeid / 100;
+}
+
+static int create(unsigned threads_max, unsigned poll_ns_max)
+{
+	const struct serving_config config = {.session = session,
+					      .threads_max = threads_max,
+					      .threads_bound = THREADS_BOUND,
+					      .share = SHARE,
+					      .device_share = 2 * SHARE,
+					      .poll_ns_max = poll_ns_max,
+					      .subject = tell_subject};
+
+	return serving_create(&config, &serving);
+}
+
 static void start(void (*serve)(unsigned number), unsigned threads_max,
 		  unsigned poll_ns_max)
 {
 	session = fake_session_new(serve);
 	sem_init(&held, 0, 0);
 	sem_init(&release, 0, 0);
-	ck_assert_int_eq(serving_create(session, threads_max, poll_ns_max, 0, &serving),
-			 0);
+	ck_assert_int_eq(create(threads_max, poll_ns_max), 0);
 	ck_assert_int_eq(pthread_create(&runner, NULL, run, NULL), 0);
 }
 
@@ -142,7 +165,7 @@ static unsigned check_duty(void)
 	}
 	ck_assert_uint_eq(on_duty, atomic_load(&serving->on_duty));
 	ck_assert_uint_eq(threads, serving->threads);
-	ck_assert_uint_le(threads, serving->threads_max);
+	ck_assert_uint_le(threads, serving->config.threads_bound);
 	cds_list_for_each_entry(server, &serving->reserve, idle_node)
 		ck_assert(!server->on_duty);
 	pthread_mutex_unlock(&serving->lock);
@@ -239,21 +262,6 @@ START_TEST(who_says_that_it_waits_is_relieved_once)
 	}
 	await_idle();
 	ck_assert_uint_eq(check_duty(), 1);
-	stop();
-}
-END_TEST
-
-START_TEST(without_another_thread_the_next_request_waits_for_the_first)
-{
-	start(say_it_waits, 1, POLL_NS);
-	fake_session_send(session, 0);
-	fake_session_send(session, 1);
-	await(&held);
-	ck_assert_uint_eq(check_duty(), 0);
-	ck_assert_uint_eq(atomic_load(&served), 0);
-	sem_post(&release);
-	await_served(2);
-	check_duty();
 	stop();
 }
 END_TEST
@@ -390,6 +398,177 @@ START_TEST(no_request_is_left_lying_whatever_others_do)
 	ck_assert_uint_eq(check_duty(), 1);
 	stop();
 	ck_assert_uint_eq(atomic_load(&served), 400 * SENDERS);
+}
+END_TEST
+
+/* ------------------------------------------------------------------ being held up */
+
+/* Numbers from HOLDS on wait until the test lets them go. */
+#define HOLDS 1000
+
+static _Atomic unsigned holding;
+
+static void hold_some(unsigned number)
+{
+	if (number >= HOLDS) {
+		atomic_fetch_add(&holding, 1);
+		await(&release);
+		atomic_fetch_sub(&holding, 1);
+	}
+	count_it(number);
+}
+
+static void send_as(unsigned number, uint32_t uid, uint32_t opcode, uint64_t nodeid)
+{
+	fake_session_send_as(session, number, uid, opcode, nodeid);
+}
+
+/* Requests that wait, of one user. */
+static void send_holding(unsigned first, unsigned count, uint32_t uid, uint32_t opcode,
+			 uint64_t nodeid)
+{
+	for (unsigned i = 0; i < count; i++)
+		send_as(HOLDS + first + i, uid, opcode, nodeid);
+}
+
+static void await_served_one(unsigned number)
+{
+	while (atomic_load(&times_served[number]) == 0)
+		usleep(100);
+}
+
+static void await_queued(size_t count)
+{
+	size_t queued;
+
+	do {
+		usleep(100);
+		pthread_mutex_lock(&serving->lock);
+		queued = serving->queued;
+		pthread_mutex_unlock(&serving->lock);
+	} while (queued != count);
+}
+
+static void let_go(unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		sem_post(&release);
+}
+
+/* Somebody is held up, so from now on everybody is asked. */
+static void crowd(void)
+{
+	send_as(2 * HOLDS, 9, FUSE_GETATTR, 0);
+	while (!serving_is_crowded(serving))
+		usleep(100);
+}
+
+START_TEST(with_one_thread_the_next_request_waits_until_the_first_is_held_up)
+{
+	start(hold_some, 1, POLL_NS);
+	send_holding(0, 1, 1, FUSE_GETATTR, 0);
+	send_as(1, 2, FUSE_GETATTR, 0);
+	await_served_one(1);
+	ck_assert_uint_eq(atomic_load(&holding), 1);
+	let_go(1);
+	await_served(2);
+	check_duty();
+	stop();
+}
+END_TEST
+
+START_TEST(requests_of_one_user_that_do_not_end_leave_others_alone)
+{
+	start(hold_some, THREADS, POLL_NS);
+	send_holding(0, 3 * SHARE, 1, FUSE_GETATTR, 0);
+	send_as(1, 2, FUSE_GETATTR, 0);
+	await_served_one(1);
+	await_queued(2 * SHARE);
+	ck_assert_uint_eq(atomic_load(&holding), SHARE);
+	let_go(3 * SHARE);
+	await_served(3 * SHARE + 1);
+	check_duty();
+	stop();
+}
+END_TEST
+
+START_TEST(who_waits_with_all_his_changes_still_reads)
+{
+	start(hold_some, THREADS, POLL_NS);
+	crowd();
+	send_holding(0, SHARE, 1, FUSE_WRITE, 0);
+	await_queued(SHARE / 2);
+	send_as(1, 1, FUSE_GETATTR, 0);
+	send_as(2, 1, FUSE_WRITE, 0);
+	await_served_one(1);
+	await_queued(SHARE / 2 + 1);
+	let_go(SHARE + 1);
+	await_served(SHARE + 3);
+	stop();
+}
+END_TEST
+
+START_TEST(a_file_system_that_does_not_answer_leaves_others_alone)
+{
+	start(hold_some, THREADS, POLL_NS);
+	crowd();
+	for (uint32_t uid = 1; uid <= 4; uid++)
+		send_holding(uid * SHARE, SHARE, uid, FUSE_GETATTR, 100);
+	await_queued(2 * SHARE);
+	send_as(1, 5, FUSE_GETATTR, 200);
+	send_as(2, 5, FUSE_GETATTR, 100);
+	await_served_one(1);
+	await_queued(2 * SHARE + 1);
+	let_go(4 * SHARE + 1);
+	await_served(4 * SHARE + 3);
+	stop();
+}
+END_TEST
+
+START_TEST(what_a_notification_needs_does_not_wait_as_data)
+{
+	struct serving_hurry hurry;
+
+	start(hold_some, THREADS, POLL_NS);
+	send_holding(0, SHARE + 1, 1, FUSE_READ, 0);
+	await_queued(1);
+	send_as(1, 1, FUSE_READ, 7);
+	await_queued(2);
+	serving_hurry(serving, &hurry, 7);
+	await_served_one(1);
+	send_as(2, 1, FUSE_READ, 7);
+	await_served_one(2);
+	serving_calm(serving, &hurry);
+	send_as(3, 1, FUSE_READ, 7);
+	await_queued(2);
+	let_go(SHARE + 1);
+	await_served(SHARE + 4);
+	stop();
+}
+END_TEST
+
+START_TEST(what_has_waited_as_data_is_served_once)
+{
+	start(hold_some, THREADS, POLL_NS);
+	send_holding(0, 500, 1, FUSE_GETATTR, 0);
+	await_queued(500 - SHARE);
+	let_go(500);
+	await_served(500);
+	stop();
+	for (unsigned i = 0; i < 500; i++)
+		ck_assert_uint_eq(times_served[HOLDS + i], 1);
+}
+END_TEST
+
+START_TEST(it_stops_with_requests_in_the_queue)
+{
+	start(hold_some, THREADS, POLL_NS);
+	send_holding(0, 2 * SHARE, 1, FUSE_GETATTR, 0);
+	await_queued(SHARE);
+	serving_stop(serving);
+	let_go(SHARE);
+	finish();
+	ck_assert_uint_eq(atomic_load(&served), SHARE);
 }
 END_TEST
 
@@ -592,7 +771,7 @@ END_TEST
 START_TEST(stops_when_it_was_told_to_before_it_began)
 {
 	session = fake_session_new(count_it);
-	ck_assert_int_eq(serving_create(session, THREADS, POLL_NS, 0, &serving), 0);
+	ck_assert_int_eq(create(THREADS, POLL_NS), 0);
 	serving_stop(serving);
 	ck_assert_int_eq(serving_run(serving), 0);
 	serving_free(serving);
@@ -655,6 +834,7 @@ int main(void)
 	Suite *suite = suite_create("serving");
 	TCase *duty = tcase_create("duty");
 	TCase *looking = tcase_create("looking");
+	TCase *holding_up = tcase_create("holding_up");
 	TCase *ending = tcase_create("ending");
 	SRunner *suite_runner;
 	int failed;
@@ -664,8 +844,6 @@ int main(void)
 	tcase_add_test(duty, who_is_held_up_is_relieved);
 	tcase_add_test(duty, who_was_relieved_is_not_on_duty_until_it_is_needed);
 	tcase_add_test(duty, who_says_that_it_waits_is_relieved_once);
-	tcase_add_test(duty,
-		       without_another_thread_the_next_request_waits_for_the_first);
 	tcase_add_test(duty, what_waits_outside_of_a_request_relieves_nobody);
 	tcase_add_test(duty, who_has_no_memory_for_a_request_leaves_it_to_who_has);
 	tcase_add_test(duty, without_memory_for_any_thread_it_says_so_and_ends);
@@ -685,6 +863,20 @@ int main(void)
 	tcase_add_test(looking, the_window_is_nothing_after_a_long_sleep);
 	tcase_add_test(looking, a_window_without_room_stays_closed);
 	suite_add_tcase(suite, looking);
+
+	tcase_set_timeout(holding_up, 60);
+	tcase_add_test(
+		holding_up,
+		with_one_thread_the_next_request_waits_until_the_first_is_held_up);
+	tcase_add_test(holding_up,
+		       requests_of_one_user_that_do_not_end_leave_others_alone);
+	tcase_add_test(holding_up, who_waits_with_all_his_changes_still_reads);
+	tcase_add_test(holding_up,
+		       a_file_system_that_does_not_answer_leaves_others_alone);
+	tcase_add_test(holding_up, what_a_notification_needs_does_not_wait_as_data);
+	tcase_add_test(holding_up, what_has_waited_as_data_is_served_once);
+	tcase_add_test(holding_up, it_stops_with_requests_in_the_queue);
+	suite_add_tcase(suite, holding_up);
 
 	tcase_set_timeout(ending, 60);
 	tcase_add_test(ending, stops_while_it_sleeps);
