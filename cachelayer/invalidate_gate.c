@@ -186,13 +186,16 @@ static void count_writeback(struct invalidate_gate *gate, struct cl_range range)
 
 static void grant(struct invalidate_gate *gate, struct cl_gate_entry *entry)
 {
+	struct cl_range cached = entry->range;
 	uint64_t start, end;
 
 	entry->state = CL_GATE_GRANTED;
 	queue_append(&gate->granted, entry);
 	gate->page_writes += is_page_writeback(entry);
 	if (entry->caches) {
-		pages_of(entry->range, &start, &end);
+		if (entry->caches_end)
+			cached.end = entry->caches_end;
+		pages_of(cached, &start, &end);
 		resident_set_add(&gate->resident, start, end);
 	}
 }
@@ -491,6 +494,13 @@ bool gate_next_resident(struct invalidate_gate *gate, struct cl_range range,
 						     ? CL_RANGE_EOF
 						     : offset_of_page(end)};
 	return found;
+}
+
+bool cl_mapping_is_resident(struct cl_mapping *mapping, struct cl_range range)
+{
+	struct cl_range run;
+
+	return gate_next_resident(&mapping->gate, range, 1, &run);
 }
 
 size_t cl_gate_parked(struct cl_mapping *mapping)

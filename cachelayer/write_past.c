@@ -4,7 +4,8 @@
  *
  * To lock a page, or a placeholder for one, costs more than to write it, and the upper
  * cache has the bytes: nobody will ask for these pages soon. So in a long write it is
- * the gate that keeps fills and other writes out, instead of the page locks.
+ * the gate that keeps fills and other writes out, instead of the page locks. An append
+ * goes past the cache because only the store knows where it lands.
  */
 
 #include <errno.h>
@@ -57,4 +58,27 @@ ssize_t cl_write_past(struct cl_mapping *mapping, const struct cl_source *source
 		return error;
 	cl_mapping_grow(mapping, offset + done);
 	return (ssize_t)done;
+}
+
+ssize_t cl_append(struct cl_mapping *mapping, const struct cl_appender *appender,
+		  uint64_t from, uint64_t *ret_at)
+{
+	const struct cl_range tail = {from, CL_RANGE_EOF};
+	uint64_t at = 0;
+	ssize_t n;
+
+	gate_assert(mapping, GATE_BIT(CL_GATE_EXCLUSIVE), tail);
+	n = appender->append(appender->arg, mapping->store, &at);
+	if (n == 0)
+		n = -EIO;
+	CL_POINT(write_stored);
+	store_note_error(mapping, n < 0 ? (int)n : 0);
+	(void)cl_invalidate(mapping, tail);
+	if (n < 0)
+		return n;
+	count_add(&mapping->cache->count.write_bytes, (uint64_t)n);
+	/* If it has shrunk behind the mount, that is for a revalidation to tell. */
+	cl_mapping_grow(mapping, at + (uint64_t)n);
+	*ret_at = at;
+	return n;
 }

@@ -255,6 +255,18 @@ ssize_t fault_pwritev(int fd, const struct iovec *iov, int iovcnt, off_t offset)
 	return vectored(ON_WRITE, fd, iov, iovcnt, offset);
 }
 
+ssize_t fault_append(int fd, const void *buf, size_t len)
+{
+	const int status = strike(ON_WRITE, fd, &len);
+	const struct iovec iov = {(void *)(uintptr_t)buf, len};
+
+	if (status < 0) {
+		errno = -status;
+		return -1;
+	}
+	return pwritev2(fd, &iov, 1, 0, RWF_APPEND);
+}
+
 ssize_t fault_pread(int fd, void *buf, size_t len, off_t offset)
 {
 	const struct iovec iov = {buf, len};

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "change_guard.h"
@@ -81,6 +82,42 @@ static ssize_t store_pwritev(void *store, const struct iovec *iov, int iovcnt,
 		n = -EIO; /* a store that takes nothing and gives no reason */
 	if (taken)
 		credentials_leave();
+	change_end(inode);
+	return n;
+}
+
+/* procfs and the like take no flags; nobody appends to those but us. */
+static ssize_t append_at_end(int fd, const void *buf, size_t len)
+{
+	const struct iovec iov = {(void *)(uintptr_t)buf, len};
+	struct stat attr;
+
+	return fstat(fd, &attr) < 0 ? -1 : fault_pwritev(fd, &iov, 1, attr.st_size);
+}
+
+ssize_t inode_store_append(struct inode *inode, const void *buf, size_t len,
+			   uint64_t *ret_at)
+{
+	const int fd = inode->store_write_fd;
+	struct stat attr;
+	ssize_t n;
+
+	if (fd < 0)
+		return -EBADF;
+	change_begin(inode);
+	do
+		n = fault_append(fd, buf, len);
+	while (n < 0 && errno == EINTR);
+	if (n < 0 && errno == EOPNOTSUPP)
+		n = append_at_end(fd, buf, len);
+	if (n < 0)
+		n = -errno;
+	/* If somebody else has appended since, this is further on, and so not where
+	 * anybody thinks: which is as true. */
+	else if (fstat(fd, &attr) < 0 || attr.st_size < n)
+		*ret_at = 0;
+	else
+		*ret_at = (uint64_t)attr.st_size - (uint64_t)n;
 	change_end(inode);
 	return n;
 }

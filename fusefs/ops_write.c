@@ -7,7 +7,8 @@
  * knows; if the file has been cut shorter since (an O_TRUNC that overtook them), what
  * they have past the end is of a file that is no more.
  *
- * A long one of a program goes past the cache if it can (long_write.h).
+ * A long one of a program goes past the cache if it can (long_write.h), one that appends
+ * goes where the store's file ends (append.h).
  *
  * The gate is left after the answer: what the kernel has kept back until then, the next
  * WRITE of the same page, may be in its queue as soon as we are out (the fence).
@@ -19,9 +20,11 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "append.h"
 #include "credentials.h"
 #include "long_write.h"
 #include "notifier.h"
@@ -226,15 +229,17 @@ static void write_now_or_park(fuse_req_t req, struct open_file *file, bool write
 }
 
 /* Likewise. */
-static void write_file(fuse_req_t req, struct open_file *file, bool writepage,
-		       const struct fuse_buf *buf, uint64_t offset)
+static void write_file(fuse_req_t req, struct open_file *file,
+		       const struct fuse_file_info *fi, const struct fuse_buf *buf,
+		       uint64_t offset)
 {
+	const bool writepage = fi->writepage, append = !writepage && fi->flags & O_APPEND;
 	struct inode *inode = file->inode;
 	const bool clears_setid = !writepage && inode->mode & (S_ISUID | S_ISGID);
 	char *copy = NULL;
 	ssize_t n = 0;
 
-	if (!writepage && !clears_setid &&
+	if (!writepage && !append && !clears_setid &&
 	    long_write_try(req, inode, buf, offset, &n)) {
 		answer(req, n);
 		open_file_put(file);
@@ -247,8 +252,11 @@ static void write_file(fuse_req_t req, struct open_file *file, bool writepage,
 		open_file_put(file);
 		return;
 	}
-	write_now_or_park(req, file, writepage, clears_setid, copy ? copy : buf->mem,
-			  buf->size, offset);
+	if (append)
+		append_and_answer(req, file, copy ? copy : buf->mem, buf->size, offset);
+	else
+		write_now_or_park(req, file, writepage, clears_setid,
+				  copy ? copy : buf->mem, buf->size, offset);
 	free(copy);
 }
 
@@ -268,5 +276,5 @@ void op_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *bufv,
 		refuse(req, inode, fi->writepage, bufv->buf->size, (uint64_t)offset,
 		       status);
 	else
-		write_file(req, file, fi->writepage, bufv->buf, (uint64_t)offset);
+		write_file(req, file, fi, bufv->buf, (uint64_t)offset);
 }

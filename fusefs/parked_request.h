@@ -16,7 +16,9 @@ struct parked_request {
 	/** Called with the gate entry granted: leaves the gate, answers, frees. */
 	void (*run)(struct parked_request *request);
 
-	bool caches, maybe_direct, writes_back; /* as in struct cl_gate_entry */
+	/* As in struct cl_gate_entry. */
+	bool caches, maybe_direct, writes_back;
+	uint64_t caches_end;
 	struct cl_gate_entry entry;
 	struct job job;
 };

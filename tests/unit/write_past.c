@@ -194,6 +194,100 @@ START_TEST(requests_that_cannot_be_are_refused)
 }
 END_TEST
 
+/* ------------------------------------------------------------------- appending */
+
+/* Somebody behind the mount has made the file so long, with other bytes; ours follow. */
+struct pieces {
+	uint64_t at;
+	unsigned seed;
+	size_t len;
+};
+
+static ssize_t append_piece(void *arg, void *store, uint64_t *ret_at)
+{
+	static char buf[PAGES(FILE_PAGES)];
+	const struct pieces *pieces = arg;
+	struct iovec iov = {buf, pieces->len};
+
+	fake_store_pattern(buf, iov.iov_len, pieces->at, pieces->seed);
+	*ret_at = pieces->at;
+	return fake_store_ops.pwritev(store, &iov, 1, pieces->at);
+}
+
+static ssize_t append(uint64_t from, struct pieces *pieces, uint64_t *ret_at)
+{
+	struct cl_gate_entry entry = {.range = {from, CL_RANGE_EOF},
+				      .kind = CL_GATE_EXCLUSIVE,
+				      .caches = true,
+				      .caches_end = from + pieces->len};
+	ssize_t ret;
+
+	cl_gate_enter_wait(fx.mapping, &entry);
+	ret = cl_append(fx.mapping, &(struct cl_appender){append_piece, pieces}, from,
+			ret_at);
+	cl_gate_leave(fx.mapping, &entry);
+	return ret;
+}
+
+START_TEST(an_append_drops_the_page_with_the_end_and_no_other)
+{
+	const uint64_t end = PAGES(FILE_PAGES) - 100;
+	uint64_t at;
+
+	fixture_touch(&fx, page_range(0, FILE_PAGES));
+	fixture_truncate(&fx, end);
+	ck_assert_int_eq(append(end, &(struct pieces){end, 2, 500}, &at), 500);
+	ck_assert_uint_eq(at, end);
+	ck_assert_uint_eq(cl_mapping_size(fx.mapping), end + 500);
+	ck_assert_uint_eq(cl_mapping_pages(fx.mapping), FILE_PAGES - 1);
+	assert_reads_pattern(&fx, (struct cl_range){end, end + 500}, 2);
+	assert_reads_pattern(&fx, (struct cl_range){0, end}, FIXTURE_SEED);
+	assert_cache_is_store(&fx);
+}
+END_TEST
+
+START_TEST(an_append_that_lands_further_on_is_found_there)
+{
+	const uint64_t end = PAGES(FILE_PAGES);
+	uint64_t at;
+
+	fixture_touch(&fx, page_range(0, FILE_PAGES));
+	ck_assert_int_eq(append(end, &(struct pieces){end + 5000, 2, 500}, &at), 500);
+	ck_assert_uint_eq(at, end + 5000);
+	ck_assert_uint_eq(cl_mapping_size(fx.mapping), end + 5500);
+	assert_reads_pattern(&fx, (struct cl_range){end + 5000, end + 5500}, 2);
+	assert_cache_is_store(&fx);
+}
+END_TEST
+
+START_TEST(an_append_that_fails_changes_nothing)
+{
+	uint64_t at = 17;
+
+	fake_store_fail(fx.store, fake_enospc_after(0));
+	ck_assert_int_eq(append(PAGES(FILE_PAGES),
+				&(struct pieces){PAGES(FILE_PAGES), 2, 500}, &at),
+			 -ENOSPC);
+	fake_store_mend(fx.store);
+	ck_assert_uint_eq(at, 17);
+	ck_assert_uint_eq(cl_mapping_size(fx.mapping), PAGES(FILE_PAGES));
+}
+END_TEST
+
+/* Not up to the end of the gate's range, which is the end of all. */
+START_TEST(the_upper_cache_is_known_to_have_what_it_appended)
+{
+	const uint64_t end = PAGES(FILE_PAGES);
+	uint64_t at;
+
+	ck_assert(!cl_mapping_is_resident(fx.mapping, page_range(0, FILE_PAGES + 1)));
+	ck_assert_int_eq(append(end, &(struct pieces){end, 2, 500}, &at), 500);
+	ck_assert_uint_eq(cl_mapping_resident_pages(fx.mapping), 1);
+	ck_assert(cl_mapping_is_resident(fx.mapping, page_range(FILE_PAGES, FILE_PAGES + 1)));
+	ck_assert(!cl_mapping_is_resident(fx.mapping, page_range(0, FILE_PAGES)));
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tc;
@@ -211,5 +305,9 @@ int main(void)
 		tc, a_failed_write_shows_what_the_store_has_and_fails_the_next_fsync);
 	tcase_add_test(tc, a_source_that_ends_early_is_an_error);
 	tcase_add_test(tc, requests_that_cannot_be_are_refused);
+	tcase_add_test(tc, an_append_drops_the_page_with_the_end_and_no_other);
+	tcase_add_test(tc, an_append_that_lands_further_on_is_found_there);
+	tcase_add_test(tc, an_append_that_fails_changes_nothing);
+	tcase_add_test(tc, the_upper_cache_is_known_to_have_what_it_appended);
 	return suite_run(suite);
 }

@@ -155,6 +155,35 @@ struct cl_source {
 ssize_t cl_write_past(struct cl_mapping *mapping, const struct cl_source *source,
 		      size_t len, uint64_t offset);
 
+/** What appends bytes to the store's file, wherever that ends. */
+struct cl_appender {
+	/**
+	 * Append them, in one go: what others append at the same time lands before or
+	 * behind.
+	 * @param store   of the mapping
+	 * @param ret_at  where they have landed, bytes; set if any have
+	 * @return bytes; 0 or a negative errno
+	 */
+	ssize_t (*append)(void *arg, void *store, uint64_t *ret_at);
+	void *arg;
+};
+
+/**
+ * Append to the store's file, past the cache. It may have grown behind the mount, so
+ * that its end is not where anybody thinks; then the caller revalidates.
+ * @param from    everything from here on that is cached is dropped, bytes: at most the
+ *                mapping's size, and nothing from there on is dirty
+ * @param ret_at  where the bytes are now; set if any are
+ * @return bytes, fewer than there were only if the store took fewer; the store's error
+ * Gate: EXCLUSIVE over [from, CL_RANGE_EOF).
+ * Locks taken: page locks, one at a time.
+ */
+ssize_t cl_append(struct cl_mapping *mapping, const struct cl_appender *appender,
+		  uint64_t from, uint64_t *ret_at);
+
+/** Whether the upper cache may hold any page of a range (bytes; I1). */
+bool cl_mapping_is_resident(struct cl_mapping *mapping, struct cl_range range);
+
 /**
  * Write every dirty page of a range back to the store and wait for it.
  * @return 0, or the first error; a page that failed stays dirty, and the error is
