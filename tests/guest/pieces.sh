@@ -6,6 +6,7 @@
 #   tests:LABEL:ARGUMENTS      `meson test` with these, separated by `+`
 #   oracle:STORE:SECONDS       range_oracle
 #   foldx:STORE:OPERATIONS     foldx with everything, see pieces_foldx
+#   cost:ROUNDS                what the fence costs; printed, not judged
 #   twin:RULE:SECONDS          range_oracle with a rule left out: it must fail
 
 ORACLE=$BUILD/tests/stress/range_oracle/range_oracle
@@ -77,6 +78,7 @@ run_piece() {
 		tests "${words[1]}" "${arguments[@]}" ;;
 	oracle) oracle "${words[1]}" "${words[2]}" ;;
 	foldx) foldx "${words[1]}" "${words[2]}" ;;
+	cost) "$TOP/tests/bench/fence" "$BUILD" "${words[1]}" ;;
 	*) result "${words[0]}" failed 0 "$1: no such piece" ;;
 	esac
 }
