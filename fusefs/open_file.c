@@ -25,23 +25,57 @@
 #include "kept_fd.h"
 #include "log.h"
 #include "notifier.h"
+#include "serving.h"
 #include "standing_open.h"
 #include "watch.h"
 
 /* ----------------------------------------------------------- store descriptors */
 
-/** @return a descriptor or a negative errno */
-static int reopen(struct inode *inode, int flags)
+static int open_by_proc(const struct inode *inode, int flags)
 {
-	struct daemon *daemon = inode->daemon;
 	char name[16];
 	int fd;
 
 	snprintf(name, sizeof(name), "%d", inode->fd);
 	do
-		fd = openat(daemon->proc_fd_dir, name, flags | O_CLOEXEC | O_NOCTTY);
+		fd = openat(inode->daemon->proc_fd_dir, name,
+			    flags | O_CLOEXEC | O_NOCTTY);
 	while (fd < 0 && errno == EINTR);
-	return fd < 0 ? fd_pressure_error(daemon, -errno) : fd;
+	return fd;
+}
+
+/*
+ * Somebody may have a lease on the file, whom the store gives some time to let go
+ * (/proc/sys/fs/lease-break-time, 45 s as a rule): others are served meanwhile.
+ * Required: no lock.
+ * @return a descriptor or a negative errno
+ */
+static int reopen(struct inode *inode, int flags)
+{
+	int fd = open_by_proc(inode, flags | O_NONBLOCK);
+
+	if (fd >= 0) {
+		/* It is for the open alone; on a splice it would mean something else.
+		 */
+		fcntl(fd, F_SETFL, 0);
+	} else if (errno == EWOULDBLOCK) {
+		serving_will_wait();
+		fd = open_by_proc(inode, flags);
+	}
+	return fd < 0 ? fd_pressure_error(inode->daemon, -errno) : fd;
+}
+
+/* Likewise, with the open_lock, which is given up meanwhile: who reads a file does not
+ * wait for who opens it to write. Required: open_lock, and to be a user of the store's
+ * file, so that what is open stays so. */
+static int reopen_unlocked(struct inode *inode, int flags)
+{
+	int fd;
+
+	pthread_mutex_unlock(&inode->open_lock);
+	fd = reopen(inode, flags);
+	pthread_mutex_lock(&inode->open_lock);
+	return fd;
 }
 
 /*
@@ -77,43 +111,57 @@ static void install_read_write(struct inode *inode, int fd)
 	set_noatime(inode);
 }
 
-/* Required: open_lock. */
+/* Required: as of reopen_unlocked(). */
 static int open_for_writing(struct inode *inode, int access)
 {
-	int fd = reopen(inode, O_RDWR);
+	bool reads = true;
+	int fd = reopen_unlocked(inode, O_RDWR);
 
 	if (fd == -EACCES && !(access & STORE_READ)) {
 		/* Permitted to write and not to read: beside whatever there is. */
-		fd = reopen(inode, O_WRONLY);
-		if (fd >= 0)
-			inode->store_write_fd = fd;
-		return fd < 0 ? fd : 0;
+		reads = false;
+		fd = reopen_unlocked(inode, O_WRONLY);
 	}
 	if (fd < 0)
 		return fd;
-	install_read_write(inode, fd);
+	if (inode->store_write_fd >= 0)
+		close(fd); /* somebody was faster */
+	else if (reads)
+		install_read_write(inode, fd);
+	else
+		inode->store_write_fd = fd;
 	return 0;
 }
 
-/* Required: open_lock. */
+/* Required: as of reopen_unlocked(). */
+static int open_for_reading(struct inode *inode)
+{
+	int fd = kept_fd_take(inode);
+
+	if (fd < 0) {
+		fd = reopen_unlocked(inode, O_RDONLY);
+		if (fd < 0)
+			return fd;
+		if (inode->store_fd >= 0) {
+			close(fd); /* likewise */
+			return 0;
+		}
+		inode->store_noatime = false;
+	}
+	inode->store_fd = fd;
+	set_noatime(inode);
+	return 0;
+}
+
+/* Required: as of reopen_unlocked(). */
 static int open_store(struct inode *inode, int access)
 {
 	int status = 0;
 
 	if (access & STORE_WRITE && inode->store_write_fd < 0)
 		status = open_for_writing(inode, access);
-	if (status == 0 && access & STORE_READ && inode->store_fd < 0) {
-		int fd = kept_fd_take(inode);
-
-		if (fd < 0) {
-			fd = reopen(inode, O_RDONLY);
-			if (fd < 0)
-				return fd;
-			inode->store_noatime = false;
-		}
-		inode->store_fd = fd;
-		set_noatime(inode);
-	}
+	if (status == 0 && access & STORE_READ && inode->store_fd < 0)
+		status = open_for_reading(inode);
 	return status;
 }
 
@@ -142,17 +190,44 @@ static void leave_store(struct inode *inode)
 	}
 }
 
-/* Required: open_lock. */
+/* Required: open_lock. @return pages that the store did not take, and that are held */
+static uint64_t stop_using(struct inode *inode)
+{
+	uint64_t dirty = 0;
+
+	assert(inode->store_users > 0);
+	if (inode->store_users == 1 && inode->mapping)
+		dirty = cl_mapping_dirty_pages(inode->mapping);
+	if (dirty > 0) {
+		dirty_hold_add(inode); /* is now the only user */
+		set_noatime(inode);
+	} else if (--inode->store_users == 0) {
+		leave_store(inode);
+	}
+	return dirty;
+}
+
+static void tell_of_dirty(struct inode *inode, uint64_t dirty)
+{
+	if (dirty > 0)
+		log_inode(LOG_WARNING, inode,
+			  "closed, but the store did not take %llu of its pages; they "
+			  "are kept and tried again",
+			  (unsigned long long)dirty);
+}
+
+/* A user from the beginning, so that nobody else is the last one meanwhile.
+ * Required: open_lock, which is given up meanwhile. */
 static int use_store(struct inode *inode, int access)
 {
-	const int status = open_store(inode, access);
+	int status;
 
-	if (status == 0) {
-		inode->store_users++;
+	inode->store_users++;
+	status = open_store(inode, access);
+	if (status == 0)
 		set_noatime(inode);
-	} else if (inode->store_users == 0) {
-		close_store(inode);
-	}
+	else
+		tell_of_dirty(inode, stop_using(inode));
 	return status;
 }
 
@@ -168,25 +243,12 @@ int store_get(struct inode *inode, int access)
 
 void store_put(struct inode *inode)
 {
-	uint64_t dirty = 0;
+	uint64_t dirty;
 
 	pthread_mutex_lock(&inode->open_lock);
-	assert(inode->store_users > 0);
-	if (inode->store_users == 1 && inode->mapping)
-		dirty = cl_mapping_dirty_pages(inode->mapping);
-	if (dirty > 0) {
-		dirty_hold_add(inode); /* is now the only user */
-		set_noatime(inode);
-	} else if (--inode->store_users == 0) {
-		leave_store(inode);
-	}
+	dirty = stop_using(inode);
 	pthread_mutex_unlock(&inode->open_lock);
-
-	if (dirty > 0)
-		log_inode(LOG_WARNING, inode,
-			  "closed, but the store did not take %llu of its pages; they "
-			  "are kept and tried again",
-			  (unsigned long long)dirty);
+	tell_of_dirty(inode, dirty);
 }
 
 bool store_is_mine(struct inode *inode)
