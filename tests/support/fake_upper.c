@@ -166,8 +166,23 @@ static int find_cached(void *arg, struct cl_range range, uint64_t *ret_offset)
 	return found;
 }
 
+static int fence(void *arg)
+{
+	struct fake_upper *upper = arg;
+
+	return upper->at_fence(upper, ++upper->fences);
+}
+
 const struct cl_upper_ops fake_upper_ops = {
 	.invalidate = invalidate,
+	.forget_attributes = forget_attributes,
+	.adopt_size = adopt_size,
+	.find_cached = find_cached,
+};
+
+const struct cl_upper_ops fake_upper_fenced_ops = {
+	.invalidate = invalidate,
+	.fence = fence,
 	.forget_attributes = forget_attributes,
 	.adopt_size = adopt_size,
 	.find_cached = find_cached,

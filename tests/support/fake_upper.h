@@ -37,9 +37,16 @@ struct fake_upper {
 	unsigned hold_from; /* the invalidation from which on they do not return; 0:
 			       none */
 	bool holds_adoptions;
+
+	/* The fence is the test's: called with the number of the call, from 1. */
+	int (*at_fence)(struct fake_upper *upper, unsigned number);
+	unsigned fences;
 };
 
 extern const struct cl_upper_ops fake_upper_ops;
+/** The same as an upper cache whose WRITEs can be late, for which at_fence() answers.
+ */
+extern const struct cl_upper_ops fake_upper_fenced_ops;
 
 /** About 2 MiB: keep it off the stack. */
 void fake_upper_init(struct fake_upper *upper, struct cl_mapping *mapping,
