@@ -37,8 +37,9 @@
 	X(fence_exclusive) /* F3: F4 looks before EXCLUSIVE is granted */              \
 	X(fence_again)	   /* F4: it does not matter what has come */                  \
 	/* Those of cl_upper_ops.fence(): the owner's part of F2. */                   \
-	X(fence_taken) /* a request that a thread has taken counts as known */         \
-	X(fence_queue) /* nobody asks whether WRITEs wait for others to end */
+	X(fence_taken)	/* a request that a thread has taken counts as known */        \
+	X(fence_queue)	/* nobody asks whether WRITEs wait for others to end */        \
+	X(fence_answer) /* a writeback leaves the gate, then it is answered */
 
 /* In the order in which an operation passes them. */
 #define CL_STEPS(X)                                                                    \

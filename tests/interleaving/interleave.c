@@ -126,6 +126,12 @@ static bool holds(const struct expectation *e, const struct outcome *outcome)
 		return outcome->cut > 0;
 	if (strcmp(e->fact, "flushed") == 0)
 		return outcome->flushed > 0;
+	if (strcmp(e->fact, "fenced") == 0)
+		return outcome->fenced > 0;
+	if (strcmp(e->fact, "fenced-again") == 0)
+		return outcome->fenced_again;
+	if (strcmp(e->fact, "made-way") == 0)
+		return outcome->made_way > 0;
 	if (e->fact[0])
 		die(spec_name, e->text);
 	return outcome->results[e->session][e->step] == e->result;

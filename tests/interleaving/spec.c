@@ -223,6 +223,8 @@ static int parse_statement(struct parser *p)
 		return parse_setting(p, 1, 4, &spec->config.folio_pages);
 	if (strcmp(name, "readahead-window") == 0)
 		return parse_setting(p, 1, 8, &spec->config.readahead);
+	if (strcmp(name, "max-background") == 0)
+		return parse_setting(p, 1, 8, &spec->config.max_background);
 	if (strcmp(name, "flush-age-ms") == 0)
 		return parse_setting(p, 2, 20, &spec->flush_age_ms);
 	if (p->nwords > 1)
@@ -284,6 +286,9 @@ static int check(struct parser *p)
 		return fail(p, "folio-pages and readahead-window: powers of two");
 	if (config->folio_pages > 1 && config->readahead < config->folio_pages)
 		return fail(p, "larger folios come from readahead alone");
+	if (config->max_background > 0 && !config->temporary_copies)
+		return fail(p,
+			    "max-background is simulated with temporary-copies alone");
 	return 0;
 }
 

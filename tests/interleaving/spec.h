@@ -21,13 +21,16 @@ enum step_kind {
 	STEP_STORE, /* page.cell */
 	STEP_PRIVATE_LOAD,
 	STEP_PRIVATE_STORE,
-	STEP_READ,	/* page */
-	STEP_WRITE,	/* page.cell, or a whole page */
-	STEP_MSYNC,	/* page, end */
-	STEP_DROP,	/* page, end */
-	STEP_SHRINK,	/* nothing */
-	STEP_READAHEAD, /* page, pages */
-	STEP_TRUNCATE,	/* pages.cells */
+	STEP_READ,	   /* page */
+	STEP_WRITE,	   /* page.cell, or a whole page */
+	STEP_PIN,	   /* page */
+	STEP_PINNED_STORE, /* page.cell; that ends the pin */
+	STEP_MSYNC,	   /* page, end */
+	STEP_WRITEBACK,	   /* page, end */
+	STEP_DROP,	   /* page, end */
+	STEP_SHRINK,	   /* nothing */
+	STEP_READAHEAD,	   /* page, pages */
+	STEP_TRUNCATE,	   /* pages.cells */
 	STEP_OPERATION,
 	STEP_STAT,
 	STEP_CUT_BEHIND, /* pages.cells; then stat */
@@ -60,8 +63,7 @@ enum expect_when { EXPECT_ALWAYS, EXPECT_SOMETIMES, EXPECT_NEVER };
 /** A fact about one schedule: a counter that is not zero, or a step's result. */
 struct expectation {
 	enum expect_when when;
-	char fact[SPEC_NAME]; /* "rescued", "parked", "short", "cut", "flushed"; or ""
-				 and … */
+	char fact[SPEC_NAME]; /* "rescued" and so on, see holds(); or "" and … */
 	unsigned session, step;
 	int result; /* a cell's value, SIM_SIGBUS, or an error */
 	char text[72];

@@ -23,7 +23,7 @@ void verdict_resident(struct sim_kernel *k)
 				 "resident set");
 }
 
-/* I2, as the kernel knows it. */
+/* I2 and I9, as the kernel knows them. */
 void verdict_change(struct sim_kernel *k, const struct cl_range_op *op)
 {
 	const struct cl_range span = {op->offset, op->offset + op->len};
@@ -41,6 +41,9 @@ void verdict_change(struct sim_kernel *k, const struct cl_range_op *op)
 		if (affected && k->cache[page] && k->cache[page]->uptodate)
 			k->wrong("the store changes, and a page of the range is still "
 				 "in the upper cache");
+		if (affected && k->writepages[page])
+			k->wrong("the store changes, and a WRITE of the range is still "
+				 "on its way");
 	}
 	verdict_resident(k);
 }
@@ -71,7 +74,7 @@ void verdict_contents(struct sim_kernel *k)
 	for (unsigned page = 0; page < flat_pages(k->store); page++) {
 		uint8_t cells[CELLS_PER_PAGE];
 
-		(void)sim_daemon_read(k, page, 1, cells, NULL, NULL);
+		(void)sim_daemon_read(k, NULL, page, 1, cells, NULL, NULL);
 		compare_with_store(k, cells, page, CELLS_PER_PAGE,
 				   "the page cache has something stale");
 	}

@@ -140,6 +140,9 @@ void world_run(const struct spec *spec, struct schedule *schedule,
 	ret_outcome->shorts = world.kernel.daemon.shorts;
 	ret_outcome->cut = world.kernel.daemon.cut;
 	ret_outcome->flushed = world.kernel.daemon.flushed;
+	ret_outcome->fenced = world.kernel.daemon.fenced;
+	ret_outcome->fenced_again = world.kernel.daemon.fenced_again;
+	ret_outcome->made_way = world.kernel.daemon.made_way;
 	sched_spawn("final", run_final, NULL);
 	sched_run();
 	sched_end();

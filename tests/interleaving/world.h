@@ -13,7 +13,8 @@
 /** What one schedule came to, for expectations. */
 struct outcome {
 	int results[SPEC_SESSIONS][SPEC_STEPS];
-	unsigned rescued, parked, shorts, cut, flushed;
+	unsigned rescued, parked, shorts, cut, flushed, fenced, made_way;
+	bool fenced_again;
 };
 
 /**

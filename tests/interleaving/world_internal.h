@@ -11,6 +11,7 @@
 /** A session's own mappings. */
 struct mapper {
 	struct sim_mapping shared, private;
+	struct sim_folio *pinned;
 };
 
 struct world {

@@ -61,6 +61,17 @@ static int run_store(struct sim_mapping *m, const struct step *step)
 	return result;
 }
 
+/* A device stores to a page, by a pin that was taken before. */
+static int run_pinned_store(struct mapper *mapper, const struct step *step)
+{
+	struct history_op op = begin(step, HISTORY_STORE);
+
+	sim_unpin_dirty(mapper->pinned, step->page, step->cell, step->value);
+	mapper->pinned = NULL;
+	end(&op, 0);
+	return 0;
+}
+
 static int run_read(const struct step *step)
 {
 	struct history_op op = begin(step, HISTORY_LOAD);
@@ -174,6 +185,14 @@ int world_step(struct mapper *mapper, const struct step *step)
 		return run_read(step);
 	case STEP_WRITE:
 		return run_write(step);
+	case STEP_PIN:
+		mapper->pinned = sim_pin(k, &mapper->shared, step->page);
+		return mapper->pinned ? 0 : SIM_SIGBUS;
+	case STEP_PINNED_STORE:
+		return run_pinned_store(mapper, step);
+	case STEP_WRITEBACK:
+		sim_flush(k, step->page, step->end);
+		return 0;
 	case STEP_MSYNC:
 		sim_msync(k, step->page, step->end);
 		return 0;

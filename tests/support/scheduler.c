@@ -201,6 +201,12 @@ void sched_wait(const char *what, bool (*ready)(const void *arg), const void *ar
 		wait_until(what, ready, arg, UINT64_MAX);
 }
 
+void sched_wait_for(const char *what, bool (*ready)(const void *arg), const void *arg,
+		    uint64_t ns)
+{
+	wait_until(what, ready, arg, s.now_ns + ns);
+}
+
 /* ------------------------------------------------------------------------- tasks */
 
 static void *thread_main(void *arg)

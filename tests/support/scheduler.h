@@ -62,6 +62,10 @@ void sched_point(const char *name);
 /** For tasks: wait until ready(arg). */
 void sched_wait(const char *what, bool (*ready)(const void *arg), const void *arg);
 
+/** Likewise, or until nobody else could do anything for so long. */
+void sched_wait_for(const char *what, bool (*ready)(const void *arg), const void *arg,
+		    uint64_t ns);
+
 /** The task that runs. */
 unsigned sched_self(void);
 /** A number that grows: what happened before what. */

@@ -103,6 +103,7 @@ void sim_truncate(struct sim_kernel *k, unsigned ncells)
 	k->attr_version = ++k->attr_clock;
 	k->i_size = size;
 	k->no_write = false;
+	sim_flush_writepages(k);
 	if (old != size) {
 		sim_truncate_pages(k, size);
 		(void)sim_invalidate(k, 0, FLAT_PAGES);
@@ -175,10 +176,23 @@ static int find_cached(void *upper, struct cl_range range, uint64_t *ret_offset)
 	return 0;
 }
 
-const struct cl_upper_ops sim_upper_ops = {
-	.flush = flush,
-	.invalidate = invalidate,
-	.forget_attributes = forget_attributes,
-	.adopt_size = adopt_size,
-	.find_cached = find_cached,
-};
+const struct cl_upper_ops *sim_upper_ops(const struct sim_kernel *k)
+{
+	static const struct cl_upper_ops plain = {
+		.flush = flush,
+		.invalidate = invalidate,
+		.forget_attributes = forget_attributes,
+		.adopt_size = adopt_size,
+		.find_cached = find_cached,
+	};
+	static const struct cl_upper_ops before_6_16 = {
+		.flush = flush,
+		.invalidate = invalidate,
+		.fence = sim_fence,
+		.forget_attributes = forget_attributes,
+		.adopt_size = adopt_size,
+		.find_cached = find_cached,
+	};
+
+	return k->config.temporary_copies ? &before_6_16 : &plain;
+}

@@ -11,6 +11,7 @@
 
 #include "scheduler.h"
 #include "sim_kernel.h"
+#include "test_point.h"
 
 /* ------------------------------------------- our own changes of the store, sampled */
 
@@ -76,14 +77,19 @@ static bool is_granted(const void *arg)
 }
 
 /* parked_request_enter() */
-static void enter(struct sim_kernel *k, struct request *r, struct cl_gate_entry entry)
+static void enter(struct sim_kernel *k, struct request *r, struct sim_request *request,
+		  struct cl_gate_entry entry)
 {
+	bool granted = false;
+
 	*r = (struct request){.entry = entry};
 	r->entry.granted = note_granted;
 	r->entry.granted_arg = r;
-	if (entry.kind != CL_GATE_EXCLUSIVE && cl_gate_try_enter(k->below, &r->entry))
-		return;
-	if (cl_gate_enter(k->below, &r->entry))
+	if (entry.kind != CL_GATE_EXCLUSIVE)
+		granted = cl_gate_try_enter(k->below, &r->entry);
+	granted = granted || cl_gate_enter(k->below, &r->entry);
+	sim_known(k, request);
+	if (granted)
 		return;
 	k->daemon.parked++;
 	sched_wait("the gate, as data", is_granted, r);
@@ -110,8 +116,9 @@ static size_t copy_out(const struct cl_read *read, uint8_t *cells)
 }
 
 /* op_read() */
-size_t sim_daemon_read(struct sim_kernel *k, uint64_t page, unsigned npages,
-		       uint8_t *cells, void (*done)(void *arg), void *arg)
+size_t sim_daemon_read(struct sim_kernel *k, struct sim_request *request, uint64_t page,
+		       unsigned npages, uint8_t *cells, void (*done)(void *arg),
+		       void *arg)
 {
 	const uint64_t start = page << CL_PAGE_SHIFT;
 	const size_t len = (size_t)npages << CL_PAGE_SHIFT;
@@ -121,7 +128,7 @@ size_t sim_daemon_read(struct sim_kernel *k, uint64_t page, unsigned npages,
 
 	if (cl_read_init(cl_mapping_cache(k->below), &read) < 0)
 		abort();
-	enter(k, &r,
+	enter(k, &r, request,
 	      (struct cl_gate_entry){.range = {start, start + len},
 				     .kind = CL_GATE_FILL,
 				     .caches = true});
@@ -136,6 +143,7 @@ size_t sim_daemon_read(struct sim_kernel *k, uint64_t page, unsigned npages,
 			      : len;
 	if (done)
 		done(arg);
+	sim_answered(k, request);
 	cl_read_end(&read);
 	leave(k, &r);
 	cl_read_fini(&read);
@@ -178,9 +186,11 @@ static bool write_past(struct sim_kernel *k, uint8_t *bytes, size_t len,
 }
 
 /* op_write_buf() */
-void sim_daemon_write(struct sim_kernel *k, uint64_t offset, const uint8_t *cells,
-		      unsigned ncells, bool writepage)
+void sim_daemon_write(struct sim_kernel *k, struct sim_request *request,
+		      uint64_t offset, const uint8_t *cells, unsigned ncells,
+		      void (*done)(void *arg), void *arg)
 {
+	const bool writepage = done != NULL;
 	size_t len = (size_t)ncells * CELL_SIZE;
 	uint8_t *bytes = malloc(len);
 	struct request r;
@@ -192,23 +202,30 @@ void sim_daemon_write(struct sim_kernel *k, uint64_t offset, const uint8_t *cell
 		free(bytes);
 		return;
 	}
-	enter(k, &r,
+	enter(k, &r, request,
 	      (struct cl_gate_entry){.range = {offset, offset + len},
 				     .kind = CL_GATE_WRITE,
 				     .caches = !writepage,
 				     .writes_back = writepage});
 	if (writepage)
 		len = cut_at_end(k, offset, len);
-	for (size_t done = 0; done < len;) {
-		const ssize_t n =
-			cl_write(k->below, bytes + done, len - done, offset + done);
+	for (size_t written = 0; written < len;) {
+		const ssize_t n = cl_write(k->below, bytes + written, len - written,
+					   offset + written);
 
 		if (n <= 0)
 			abort();
-		done += (size_t)n;
+		written += (size_t)n;
 	}
-	leave(k, &r);
 	free(bytes);
+	if (CL_BROKEN(fence_answer))
+		leave(k, &r);
+	sched_point("write_done");
+	if (done)
+		done(arg);
+	sim_answered(k, request);
+	if (!CL_BROKEN(fence_answer))
+		leave(k, &r);
 }
 
 /* ------------------------------------------------------------------ SETATTR(size) */
@@ -218,7 +235,8 @@ static void write_back_all(struct sim_kernel *k)
 	const struct cl_range whole = {0, CL_RANGE_EOF};
 	struct request r;
 
-	enter(k, &r, (struct cl_gate_entry){.range = whole, .kind = CL_GATE_WRITE});
+	enter(k, &r, NULL,
+	      (struct cl_gate_entry){.range = whole, .kind = CL_GATE_WRITE});
 	(void)cl_writeback(k->below, whole);
 	leave(k, &r);
 }
@@ -233,7 +251,7 @@ uint64_t sim_daemon_resize(struct sim_kernel *k, uint64_t size)
 	for (;;) {
 		const uint64_t old = cl_mapping_size(k->below);
 
-		enter(k, &r,
+		enter(k, &r, NULL,
 		      (struct cl_gate_entry){
 			      .range = {old < size ? old : size, CL_RANGE_EOF},
 			      .kind = CL_GATE_EXCLUSIVE});
@@ -277,9 +295,14 @@ static int change_store(void *arg)
 int sim_daemon_range_op(struct sim_kernel *k, const struct cl_range_op *op)
 {
 	struct operation operation = {k, op};
+	struct cl_range_op_report report;
+	const int ret = cl_range_op_run(k->below, op, sim_upper_ops(k), k,
+					FLAT_CELLS * CELL_SIZE, change_store,
+					&operation, &report);
 
-	return cl_range_op_run(k->below, op, &sim_upper_ops, k, FLAT_CELLS * CELL_SIZE,
-			       change_store, &operation, NULL);
+	k->daemon.fenced += report.fences > 0;
+	k->daemon.fenced_again |= report.fences > 1;
+	return ret;
 }
 
 /* ------------------------------------------------------------------- revalidation */
@@ -315,8 +338,8 @@ static bool revalidate(struct sim_kernel *k)
 		k->daemon.padded_size = old;
 	cl_gate_leave(k->below, &entry);
 	for (unsigned i = 0; i < changed.n; i++)
-		(void)sim_upper_ops.invalidate(k, changed.ranges[i]);
-	sim_upper_ops.forget_attributes(k);
+		(void)sim_upper_ops(k)->invalidate(k, changed.ranges[i]);
+	sim_upper_ops(k)->forget_attributes(k);
 	return size != old;
 }
 

@@ -198,3 +198,29 @@ int sim_store(struct sim_kernel *k, struct sim_mapping *m, unsigned page, unsign
 	*cell_of(pte->folio, page, cell) = value;
 	return 0;
 }
+
+struct sim_folio *sim_pin(struct sim_kernel *k, struct sim_mapping *m, unsigned page)
+{
+	struct sim_pte *pte = &m->ptes[page];
+
+	while (!pte->folio || !pte->writable) {
+		if (fault_write(k, m, page) < 0)
+			return NULL;
+		sched_point("fault_done");
+	}
+	pte->folio->refs++;
+	return pte->folio;
+}
+
+/* set_page_dirty_lock() */
+void sim_unpin_dirty(struct sim_folio *folio, unsigned page, unsigned cell,
+		     uint8_t value)
+{
+	sim_lock(folio);
+	if (!folio->attached)
+		abort(); /* what becomes of such a page is the kernel's own business */
+	*cell_of(folio, page, cell) = value;
+	folio->dirty = true;
+	sim_unlock(folio);
+	sim_put(folio);
+}

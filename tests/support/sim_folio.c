@@ -73,25 +73,31 @@ void sim_wait_writeback(struct sim_kernel *k, struct sim_folio *folio)
 
 struct copies {
 	const struct sim_kernel *k;
-	const struct sim_folio *folio;
+	uint64_t page;
+	unsigned npages;
 };
 
 static bool no_copies(const void *arg)
 {
 	const struct copies *c = arg;
 
-	for (unsigned i = 0; i < c->folio->npages; i++)
-		if (c->k->copies[c->folio->index + i] > 0)
+	for (unsigned i = 0; i < c->npages; i++)
+		if (c->k->writepages[c->page + i])
 			return false;
 	return true;
 }
 
-/* fuse_wait_on_folio_writeback(), before 6.16 */
-void sim_wait_copies(struct sim_kernel *k, const struct sim_folio *folio)
+/* fuse_wait_on_page_writeback(), before 6.16 */
+void sim_wait_copies_of(struct sim_kernel *k, uint64_t page, unsigned npages)
 {
-	const struct copies c = {k, folio};
+	const struct copies c = {k, page, npages};
 
 	sched_wait("a temporary copy", no_copies, &c);
+}
+
+void sim_wait_copies(struct sim_kernel *k, const struct sim_folio *folio)
+{
+	sim_wait_copies_of(k, folio->index, folio->npages);
 }
 
 /* --------------------------------------------------------------- the page cache */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * read(2), write(2), READs, and writeback.
+ * read(2), write(2), and READs.
  */
 
 #include <stdlib.h>
@@ -34,13 +34,15 @@ void sim_fill(struct sim_kernel *k, struct sim_folio *folio)
 		sim_wait_copies(k, folio);
 	attr_version = k->attr_clock;
 	sched_point("read_sent");
-	got = sim_daemon_read(k, folio->index, folio->npages, folio->cells, NULL, NULL);
+	got = sim_daemon_read(k, NULL, folio->index, folio->npages, folio->cells, NULL,
+			      NULL);
 	if (got < (size_t)folio->npages << CL_PAGE_SHIFT)
 		short_read(k, (folio->index << CL_PAGE_SHIFT) + got, attr_version);
 }
 
 struct async_read {
 	struct sim_kernel *k;
+	struct sim_request request;
 	struct sim_folio *folios[FLAT_PAGES];
 	unsigned n;
 	uint64_t attr_version;
@@ -53,6 +55,7 @@ static void async_read_end(void *arg)
 	struct async_read *r = arg;
 	const uint8_t *from = r->cells;
 
+	sim_answer(r->k, &r->request);
 	for (unsigned i = 0; i < r->n; i++) {
 		struct sim_folio *folio = r->folios[i];
 		const size_t len = (size_t)folio->npages * CELLS_PER_PAGE;
@@ -78,7 +81,10 @@ static void async_read(void *arg)
 		npages += r->folios[i]->npages;
 	}
 	sched_point("readahead_sent");
-	got = sim_daemon_read(r->k, first, npages, r->cells, async_read_end, r);
+	sim_send(r->k, &r->request);
+	sim_take(r->k, &r->request);
+	got = sim_daemon_read(r->k, &r->request, first, npages, r->cells,
+			      async_read_end, r);
 	if (got < (size_t)npages << CL_PAGE_SHIFT)
 		short_read(r->k, (first << CL_PAGE_SHIFT) + got, r->attr_version);
 	free(r);
@@ -156,131 +162,6 @@ unsigned sim_read(struct sim_kernel *k, unsigned page, uint8_t *cells)
 	return n;
 }
 
-/* --------------------------------------------------------------------- writeback */
-
-struct page_write {
-	uint64_t page;
-	unsigned npages;
-	uint8_t cells[FLAT_CELLS];
-};
-
-static bool may_write(const void *arg)
-{
-	return !((const struct sim_kernel *)arg)->no_write;
-}
-
-/* folio_clear_dirty_for_io(): who stores to it must fault again (folio_mkclean()) */
-static void clear_dirty(struct sim_kernel *k, struct sim_folio *folio)
-{
-	folio->dirty = false;
-	for (unsigned i = 0; i < k->nmappings; i++)
-		for (unsigned p = 0; p < FLAT_PAGES; p++)
-			if (k->mappings[i]->ptes[p].folio == folio)
-				k->mappings[i]->ptes[p].writable = false;
-}
-
-/** Locked and dirty: it is under writeback, or a copy of it is (fuse_writepage_locked()
- *  before 6.16). */
-static void start_write(struct sim_kernel *k, struct sim_folio *folio,
-			struct page_write *write)
-{
-	if (k->config.temporary_copies)
-		sim_wait_copies(k, folio);
-	clear_dirty(k, folio);
-	write->page = folio->index;
-	write->npages = folio->npages;
-	memcpy(write->cells, folio->cells, sizeof(write->cells));
-	folio->writeback = !k->config.temporary_copies;
-	for (unsigned i = 0; i < folio->npages; i++)
-		k->copies[folio->index + i] += k->config.temporary_copies;
-}
-
-/* fuse_send_writepage(), fuse_flush_writepages(), fuse_writepage_end() */
-static void send_write(struct sim_kernel *k, struct sim_folio *folio,
-		       const struct page_write *write)
-{
-	const uint64_t start = write->page << CL_PAGE_SHIFT;
-	uint64_t len = (uint64_t)write->npages << CL_PAGE_SHIFT;
-
-	sched_wait("FUSE_NOWRITE", may_write, k);
-	k->writing++;
-	sched_point("write_sent");
-	if (start >= k->i_size)
-		len = 0; /* truncated off completely */
-	else if (len > k->i_size - start)
-		len = k->i_size - start;
-	if (len > 0)
-		sim_daemon_write(k, start, write->cells, (unsigned)(len / CELL_SIZE),
-				 true);
-	k->writing--;
-	folio->writeback = false;
-	for (unsigned i = 0; i < write->npages; i++)
-		k->copies[write->page + i] -= k->config.temporary_copies;
-}
-
-/* fuse_launder_folio(): the folio stays locked meanwhile */
-void sim_launder(struct sim_kernel *k, struct sim_folio *folio)
-{
-	struct page_write write;
-
-	if (!folio->dirty)
-		return;
-	start_write(k, folio, &write);
-	send_write(k, folio, &write);
-}
-
-/** Write a folio if it is still dirty. */
-static void write_folio(struct sim_kernel *k, struct sim_folio *folio)
-{
-	struct page_write write;
-	bool dirty;
-
-	sim_lock(folio);
-	sim_wait_writeback(k, folio);
-	dirty = folio->attached && folio->dirty;
-	if (dirty)
-		start_write(k, folio, &write);
-	sim_unlock(folio);
-	if (dirty)
-		send_write(k, folio, &write);
-}
-
-/* fuse_writepages(), filemap_fdatawait_range() */
-void sim_msync(struct sim_kernel *k, unsigned page, unsigned end)
-{
-	for (; page < end; page++) {
-		struct sim_folio *folio = sim_find(k, page);
-
-		if (!folio)
-			continue;
-		write_folio(k, folio);
-		sim_put(folio);
-	}
-}
-
-/* writeback_iter(): only folios with the dirty tag are locked */
-void sim_flush(struct sim_kernel *k, unsigned page, unsigned end)
-{
-	for (; page < end; page++) {
-		struct sim_folio *folio = sim_find(k, page);
-
-		if (!folio)
-			continue;
-		if (folio->dirty)
-			write_folio(k, folio);
-		sim_put(folio);
-	}
-}
-
-/* kiocb_invalidate_pages(), as a direct write has it called */
-void sim_drop(struct sim_kernel *k, unsigned page, unsigned end)
-{
-	sim_lock_inode(k);
-	sim_msync(k, page, end);
-	(void)sim_invalidate(k, page, end);
-	sim_unlock_inode(k);
-}
-
 /* ---------------------------------------------------------------------- write(2) */
 
 /* fuse_fill_write_pages(): a folio that is not filled by the write stays locked */
@@ -328,7 +209,7 @@ void sim_write(struct sim_kernel *k, unsigned page, unsigned cell, unsigned n,
 		sim_unlock(folio);
 	sched_point("write_sent");
 	memset(cells, value, n);
-	sim_daemon_write(k, start, cells, n, false);
+	sim_daemon_write(k, NULL, start, cells, n, NULL, NULL);
 	k->attr_version = ++k->attr_clock; /* fuse_write_update_attr() */
 	if (end > k->i_size)
 		k->i_size = end;
