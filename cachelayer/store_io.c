@@ -4,6 +4,7 @@
 #include "store_io.h"
 
 #include <errno.h>
+#include <stdint.h>
 
 #include "mapping_internal.h"
 
@@ -26,11 +27,27 @@ static int at_most(int iovcnt)
 	return iovcnt < STORE_IOV_MAX ? iovcnt : STORE_IOV_MAX;
 }
 
+/* Only so many bytes. @return how many iovecs they take */
+static int cut(struct iovec *iov, int iovcnt, uint64_t len)
+{
+	for (int i = 0; i < iovcnt; i++) {
+		if (iov[i].iov_len > len) {
+			iov[i].iov_len = (size_t)len;
+			return len > 0 ? i + 1 : i;
+		}
+		len -= iov[i].iov_len;
+	}
+	return iovcnt;
+}
+
 ssize_t store_read(struct cl_mapping *mapping, struct iovec *iov, int iovcnt,
 		   uint64_t offset)
 {
 	ssize_t done = 0;
 
+	/* The last page that a file can have is one byte short, and preadv(2) refuses
+	 * to be asked for it. */
+	iovcnt = cut(iov, iovcnt, offset < INT64_MAX ? INT64_MAX - offset : 0);
 	while (iovcnt > 0) {
 		const ssize_t n = mapping->ops->preadv(mapping->store, iov,
 						       at_most(iovcnt), offset);

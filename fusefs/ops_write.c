@@ -23,6 +23,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "append.h"
 #include "credentials.h"
@@ -109,17 +110,55 @@ static void answer(fuse_req_t req, ssize_t n)
 		fuse_reply_write(req, (size_t)n);
 }
 
+/* No store has a smaller limit. */
+#define STORE_LIMIT_MIN INT32_MAX
+
+/*
+ * How many of these bytes the store's largest file has room for: what is written back
+ * later must not be refused then. lseek(2) does not go past that size, and moves nothing
+ * that anybody looks at.
+ */
+static ssize_t room_for(const struct inode *inode, size_t len, uint64_t offset)
+{
+	const int fd = inode->store_write_fd;
+	size_t fits = 0, does_not = len + 1;
+
+	if (offset + len <= STORE_LIMIT_MIN ||
+	    offset + len <= cl_mapping_size(inode->mapping) ||
+	    lseek(fd, (off_t)(offset + len), SEEK_SET) >= 0 || errno != EINVAL)
+		return (ssize_t)len;
+	while (does_not - fits > 1) {
+		const size_t middle = fits + (does_not - fits) / 2;
+
+		if (lseek(fd, (off_t)(offset + middle), SEEK_SET) >= 0)
+			fits = middle;
+		else
+			does_not = middle;
+	}
+	return fits > 0 ? (ssize_t)fits : -EFBIG;
+}
+
+/* Into dirty pages, as a rule. */
+static ssize_t write_later(struct inode *inode, const char *buf, size_t len,
+			   uint64_t offset)
+{
+	const ssize_t room = room_for(inode, len, offset);
+
+	return room < 0 ? room : cl_write(inode->mapping, buf, (size_t)room, offset);
+}
+
 static ssize_t write_bytes(fuse_req_t req, struct inode *inode, bool writepage,
 			   const char *buf, size_t len, uint64_t offset)
 {
-	const bool for_caller = !writepage && !inode->daemon->options.writeback;
 	ssize_t n;
 
 	if (atomic_load(&inode->torn))
 		return -EIO;
 	if (writepage)
 		return write_page(inode, buf, len, offset);
-	n = for_caller ? credentials_enter(req, CREDENTIALS_BYTES) : 0;
+	if (inode->daemon->options.writeback)
+		return write_later(inode, buf, len, offset);
+	n = credentials_enter(req, CREDENTIALS_BYTES);
 	if (n == 0)
 		n = cl_write(inode->mapping, buf, len, offset);
 	credentials_leave();

@@ -158,6 +158,62 @@ START_TEST(a_size_that_the_store_refuses_is_refused_alike)
 }
 END_TEST
 
+/* One that lies partly below it is short. */
+START_TEST(what_is_written_across_the_largest_size_of_the_store_is_as_short_as_there)
+{
+	const int fd = make_file("f", 10, 1);
+	const int store = ok(open(behind("g"), O_CREAT | O_RDWR, 0644));
+	char buf[5000] = "";
+	off_t fits = 10, does_not = INT64_MAX;
+
+	while (does_not - fits > 1) {
+		const off_t middle = fits + (does_not - fits) / 2;
+
+		if (ftruncate(store, middle) == 0)
+			fits = middle;
+		else
+			does_not = middle;
+	}
+	ok(ftruncate(store, 0));
+	if (fits > INT64_MAX - (off_t)sizeof(buf))
+		return; /* the kernel refuses it before anybody is asked */
+	const ssize_t there = ok(pwrite(store, buf, sizeof(buf), fits - 1000));
+
+	ck_assert_int_eq(ok(pwrite(fd, buf, sizeof(buf), fits - 1000)), there);
+	ck_assert_int_eq(fstat_of(fd).st_size, fstat_of(store).st_size);
+	ok(fsync(fd));
+	ck_assert_int_eq(size_of("f"), fits);
+	fails_with(EFBIG, pwrite(fd, buf, sizeof(buf), fits));
+}
+END_TEST
+
+/* What is in the page that is one byte short of a page. */
+START_TEST(the_last_byte_of_the_largest_file_can_be_read)
+{
+	const off_t last = INT64_MAX - 1;
+	const int fd = make_file("f", 10, 1);
+	char c = 'x', got[8] = "";
+
+	if (pwrite(fd, &c, 1, last) == -1) {
+		fails_with(EFBIG, pwrite(fd, &c, 1, last));
+		ck_assert(!store_is("tmpfs") && !store_is("xfs"));
+		return;
+	}
+	ck_assert_int_eq(ok(pread(fd, got, 1, last)), 1);
+	ck_assert_int_eq(got[0], 'x');
+	ck_assert_int_eq(ok(pread(fd, got, 1, last - 100)), 1);
+	ck_assert_int_eq(got[0], 0);
+	ck_assert_int_eq(ok(lseek(fd, -5, SEEK_END)), last - 4);
+	ck_assert_int_eq(ok(read(fd, got, 5)), 5);
+	ck_assert_int_eq(got[4], 'x');
+	/* And once more from the store. */
+	ok(fsync(fd));
+	ok(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED));
+	ck_assert_int_eq(ok(pread(fd, got, 1, last)), 1);
+	ck_assert_int_eq(got[0], 'x');
+}
+END_TEST
+
 START_TEST(a_process_may_not_write_past_its_own_limit)
 {
 	const struct rlimit limit = {.rlim_cur = 100000, .rlim_max = RLIM_INFINITY};
@@ -185,5 +241,7 @@ void describe(void)
 	everyone(a_file_can_have_eight_tebibytes);
 	everyone(a_file_can_end_just_before_eight_tebibytes_and_grow_over);
 	everyone(a_size_that_the_store_refuses_is_refused_alike);
+	everyone(what_is_written_across_the_largest_size_of_the_store_is_as_short_as_there);
+	everyone(the_last_byte_of_the_largest_file_can_be_read);
 	everyone(a_process_may_not_write_past_its_own_limit);
 }
