@@ -43,7 +43,7 @@ void background_places_close(struct daemon *daemon)
 	daemon->background_fd = -1;
 }
 
-static unsigned limit_for_users(void)
+unsigned background_places_limit(void)
 {
 	const int fd = open(LIMIT_FOR_USERS, O_RDONLY | O_CLOEXEC);
 	const unsigned limit = read_number(fd);
@@ -59,6 +59,6 @@ unsigned background_places(const struct daemon *daemon)
 
 	if (places)
 		return places;
-	places = limit_for_users();
+	places = background_places_limit();
 	return places < BACKGROUND_PLACES_WANTED ? places : BACKGROUND_PLACES_WANTED;
 }

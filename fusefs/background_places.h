@@ -18,6 +18,10 @@
  */
 #define BACKGROUND_PLACES_WANTED 1024
 
+/** What the kernel grants users at the most; for those with CAP_SYS_ADMIN that is no limit.
+ *  @return its default if it cannot be known */
+unsigned background_places_limit(void);
+
 /** Look where the kernel tells the number, before anybody asks. Required: the mount
  *  stands, own_dev is set. */
 void background_places_open(struct daemon *daemon);

@@ -45,6 +45,7 @@ struct options {
 	double watch_s;	    /* 0: without --watch */
 	int log_level;	    /* LOG_ERR … LOG_DEBUG of <syslog.h> */
 	char *fuse_options; /* what libfuse is to look at, as after -o; or NULL */
+	bool check;	    /* not a mount, but whether one would be right */
 	bool remount;	    /* not a mount, but new flags for one */
 	unsigned long mount_flags; /* MS_… of <sys/mount.h>, as asked for */
 };

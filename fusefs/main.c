@@ -22,6 +22,7 @@
 #include "privileges.h"
 #include "recovery.h"
 #include "remount.h"
+#include "self_check.h"
 #include "session.h"
 #include "shutdown.h"
 #include "standing_open.h"
@@ -218,7 +219,10 @@ int main(int argc, char *argv[])
 	}
 	log_setup(options.log_level, false);
 	fuse_set_log_func(log_from_libfuse);
-	if (options.remount) {
+	if (options.check) {
+		status = self_check(&options) ? 0 : -ENOTSUP;
+		options_fini(&options);
+	} else if (options.remount) {
 		status = remount(&options);
 		options_fini(&options);
 	} else {

@@ -338,6 +338,7 @@ static int set_mount_options(struct options *options, char *list)
 enum {
 	VALUE_HELP = 1000,
 	VALUE_VERSION,
+	VALUE_CHECK,
 	VALUE_SPEC, /* and upwards: an index of specs */
 };
 
@@ -360,7 +361,7 @@ static void set_defaults(struct options *options)
 	options->mount_flags = MS_NOSUID | MS_NODEV;
 }
 
-static void fill_longopts(struct option longopts[SPECS + 3])
+static void fill_longopts(struct option longopts[SPECS + 4])
 {
 	size_t n = 0;
 
@@ -370,6 +371,7 @@ static void fill_longopts(struct option longopts[SPECS + 3])
 					      .val = VALUE_SPEC + (int)n};
 	longopts[n++] = (struct option){.name = "help", .val = VALUE_HELP};
 	longopts[n++] = (struct option){.name = "version", .val = VALUE_VERSION};
+	longopts[n++] = (struct option){.name = "check", .val = VALUE_CHECK};
 	longopts[n] = (struct option){0};
 }
 
@@ -385,6 +387,9 @@ static int take_option(struct options *options, int value, char *arg)
 	case VALUE_VERSION:
 		options_print_version();
 		return 1;
+	case VALUE_CHECK:
+		options->check = true;
+		return 0;
 	case 'f':
 		options->foreground = true;
 		return 0;
@@ -409,9 +414,27 @@ static int take_option(struct options *options, int value, char *arg)
 	}
 }
 
+static bool too_few_or_many(const struct options *options, int paths)
+{
+	if (paths == 2 || (options->check && paths < 2))
+		return false;
+	fprintf(stderr,
+		"foldfs: %s; usage: foldfs [options] SOURCE MOUNTPOINT\n"
+		"Try 'foldfs --help'.\n",
+		paths < 2 ? "SOURCE and MOUNTPOINT are needed" : "too many arguments");
+	return true;
+}
+
+/* NULL stays NULL. */
+static int take_path(char **ret_path, const char *path)
+{
+	*ret_path = path ? strdup(path) : NULL;
+	return path && !*ret_path ? -ENOMEM : 0;
+}
+
 enum options_result options_parse(int argc, char *argv[], struct options *ret_options)
 {
-	struct option longopts[SPECS + 3];
+	struct option longopts[SPECS + 4];
 	int value, status;
 
 	static char name[] = "foldfs";
@@ -424,23 +447,16 @@ enum options_result options_parse(int argc, char *argv[], struct options *ret_op
 		if (status != 0)
 			return status > 0 ? OPTIONS_DONE : OPTIONS_WRONG;
 	}
-	if (argc - optind != 2) {
-		fprintf(stderr,
-			"foldfs: %s; usage: foldfs [options] SOURCE MOUNTPOINT\n"
-			"Try 'foldfs --help'.\n",
-			argc - optind < 2 ? "SOURCE and MOUNTPOINT are needed"
-					  : "too many arguments");
+	if (too_few_or_many(ret_options, argc - optind))
 		return OPTIONS_WRONG;
-	}
 	if (ret_options->no_open && ret_options->writeback) {
 		fprintf(stderr,
 			"foldfs: --no-open does not go with --writeback: nobody would be "
 			"told when a file is closed. Leave one of them out\n");
 		return OPTIONS_WRONG;
 	}
-	ret_options->source = strdup(argv[optind]);
-	ret_options->mountpoint = strdup(argv[optind + 1]);
-	if (!ret_options->source || !ret_options->mountpoint) {
+	if (take_path(&ret_options->source, argv[optind]) < 0 ||
+	    (argv[optind] && take_path(&ret_options->mountpoint, argv[optind + 1]) < 0)) {
 		fprintf(stderr, "foldfs: out of memory\n");
 		return OPTIONS_WRONG;
 	}

@@ -6,14 +6,14 @@
 
 /** What the command line asks for. */
 enum options_result {
-	OPTIONS_RUN,   /* mount, or remount */
+	OPTIONS_RUN,   /* mount, remount, or check */
 	OPTIONS_DONE,  /* --help or --version has been printed */
 	OPTIONS_WRONG, /* and why has been printed */
 };
 
 /**
  * Read the command line: `foldfs [options] SOURCE MOUNTPOINT`, also in the order that
- * mount(8) uses. Prints to stdout and stderr.
+ * mount(8) uses; with --check both may be missing. Prints to stdout and stderr.
  * @param ret_options  filled in whatever the result; source and mountpoint as given.
  *                     Free it with options_fini().
  */

@@ -12,6 +12,7 @@ void options_print_help(void)
 {
 	fputs("Usage: foldfs [options] SOURCE MOUNTPOINT\n"
 	      "       mount -t fuse.foldfs SOURCE MOUNTPOINT [-o options]\n"
+	      "       foldfs --check [SOURCE [MOUNTPOINT]]\n"
 	      "\n"
 	      "Serve the directory SOURCE at MOUNTPOINT, through a page cache that lets\n"
 	      "files be folded while they are mapped.\n"
@@ -53,6 +54,9 @@ void options_print_help(void)
 	      "  -f                    stay in the foreground, log to stderr\n"
 	      "  -d                    likewise, and show every request\n"
 	      "  -s                    the same as --threads=1\n"
+	      "  --check               mount nothing; tell what this kernel and libfuse, and\n"
+	      "                        SOURCE's file system, can do, and whether all that\n"
+	      "                        foldfs promises holds here, and why\n"
 	      "  -h, --help            print this\n"
 	      "  -V, --version         print the versions of foldfs and libfuse\n"
 	      "  -o OPTION[,...]       any of the long options above by its name, such as\n"
@@ -77,7 +81,8 @@ void options_print_help(void)
 	      "Permissions are always checked by the kernel (default_permissions).\n"
 	      "\n"
 	      "Exit status: 0 if MOUNTPOINT stands (with -f: ended cleanly), 1 if not,\n"
-	      "2 if the command line makes no sense.\n",
+	      "2 if the command line makes no sense. With --check: 0 if every promise\n"
+	      "holds, 1 if not.\n",
 	      stdout);
 }
 

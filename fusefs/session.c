@@ -16,6 +16,7 @@
 #include "killpriv.h"
 #include "log.h"
 #include "operations.h"
+#include "self_check.h"
 #include "serving.h"
 #include "store_stat.h"
 #include "temporary_copies.h"
@@ -83,6 +84,7 @@ void session_init(void *userdata, struct fuse_conn_info *conn)
 	conn->max_read = (unsigned)daemon->max_request_bytes;
 	conn->time_gran = 1;
 	background_ready(daemon->options.log_level);
+	self_check_log(daemon, conn);
 }
 
 /* ------------------------------------------------------------------- mounting */

@@ -5,35 +5,25 @@
 
 #include "startup_fuse.h"
 
-#include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
 #include <linux/capability.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "caller.h"
 #include "log.h"
-
-#define FUSE_CONF   "/etc/fuse.conf"
-#define HELPER	    "fusermount3"
-#define HELPER_PATH "/usr/bin:/bin:/usr/local/bin:/usr/sbin:/sbin"
+#include "platform.h"
 
 static int check_device(void)
 {
-	const int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
-	const int error = errno;
+	const int error = -platform_fuse_device();
 
-	if (fd >= 0) {
-		close(fd);
-		return 0;
-	}
 	switch (error) {
+	case 0:
+		return 0;
 	case ENOENT:
 	case ENODEV:
 	case ENXIO:
@@ -57,57 +47,21 @@ static int check_device(void)
 	return -error;
 }
 
-static bool is_in_path(const char *program, const char *path)
-{
-	char candidate[PATH_MAX];
-	size_t len;
-
-	for (; path && *path != '\0'; path += len + (path[len] == ':')) {
-		len = strcspn(path, ":");
-		snprintf(candidate, sizeof(candidate), "%.*s/%s", (int)len, path,
-			 program);
-		if (access(candidate, X_OK) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* Root mounts by itself. So might we in a user namespace, but there we are root, too.
  */
 static int check_helper(const struct daemon *daemon)
 {
 	const char *options = daemon->options.fuse_options;
+	char path[PATH_MAX];
 
 	if (geteuid() == 0 && !(options && strstr(options, "auto_unmount")))
 		return 0;
-	if (is_in_path(HELPER, HELPER_PATH) || is_in_path(HELPER, getenv("PATH")))
+	if (platform_find_helper(path, sizeof(path)))
 		return 0;
 	log_msg(LOG_ERR,
-		HELPER " is not installed: users cannot mount without it. Install "
+		PLATFORM_HELPER " is not installed: users cannot mount without it. Install "
 		       "the package fuse3 ('apt install fuse3', 'dnf install fuse3')");
 	return -ENOENT;
-}
-
-/* Whether the administrator lets users have allow_other. */
-static bool conf_allows_other(void)
-{
-	FILE *conf = fopen(FUSE_CONF, "re");
-	bool allowed = false;
-	char line[256], *start, *end;
-
-	if (!conf)
-		return false;
-	while (!allowed && fgets(line, sizeof(line), conf)) {
-		for (start = line; isspace((unsigned char)*start); start++)
-			continue;
-		for (end = start + strlen(start);
-		     end > start && isspace((unsigned char)end[-1]); end--)
-			continue;
-		*end = '\0';
-		allowed = strcmp(start, "user_allow_other") == 0;
-	}
-	fclose(conf);
-	return allowed;
 }
 
 static int check_others(const struct daemon *daemon)
@@ -123,10 +77,10 @@ static int check_others(const struct daemon *daemon)
 			"root, or mount read-only with -o ro");
 		return -EPERM;
 	}
-	if (geteuid() != 0 && !conf_allows_other()) {
+	if (geteuid() != 0 && !platform_users_allow_other()) {
 		log_msg(LOG_ERR,
 			"allow_other and allow_root are not permitted to users: "
-			"have root put the line 'user_allow_other' into " FUSE_CONF);
+			"have root put the line 'user_allow_other' into " PLATFORM_FUSE_CONF);
 		return -EPERM;
 	}
 	return 0;

@@ -107,3 +107,15 @@ int store_doubt_identity(int fd, char *ret_why, size_t size)
 	free(entry.options);
 	return 0;
 }
+
+int store_doubt_type(int fd, char *ret_type, size_t size)
+{
+	struct mount_entry entry;
+	const int status = find_mount(fd, &entry);
+
+	if (status < 0)
+		return status;
+	snprintf(ret_type, size, "%s", entry.type);
+	free(entry.options);
+	return 0;
+}

@@ -19,4 +19,8 @@
  */
 int store_doubt_identity(int fd, char *ret_why, size_t size);
 
+/** The type of the file system that `fd` is on, as the list of mounts has it.
+ *  @return 0 or a negative errno */
+int store_doubt_type(int fd, char *ret_type, size_t size);
+
 #endif

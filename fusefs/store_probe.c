@@ -162,6 +162,23 @@ static struct store_abilities try_everything(const struct store_io *io, int fd)
 	return can;
 }
 
+int store_probe_open(int source_fd)
+{
+	const int fd = openat(source_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	return fd >= 0 ? fd : open_named(source_fd);
+}
+
+int store_probe_try(const struct store_io *io, int fd,
+		    struct store_abilities *ret_abilities)
+{
+	const int status = fill(io, fd);
+
+	if (status == 0)
+		*ret_abilities = try_everything(io, fd);
+	return status;
+}
+
 static bool look_up(struct store_probe *probe, dev_t dev, struct store_abilities *ret)
 {
 	bool found = false;
@@ -196,10 +213,8 @@ struct store_abilities store_probe_ask(struct store_probe *probe,
 	probe_fd = open_probe_file(source_fd, fd, st.st_dev);
 	if (probe_fd < 0)
 		return can;
-	if (fill(io, probe_fd) == 0) {
-		can = try_everything(io, probe_fd);
+	if (store_probe_try(io, probe_fd, &can) == 0)
 		remember(probe, st.st_dev, can);
-	}
 	close(probe_fd);
 	return can;
 }

@@ -42,4 +42,12 @@ struct store_abilities store_probe_ask(struct store_probe *probe,
 				       const struct store_io *io, int source_fd,
 				       int fd);
 
+/** A file to try things on, in SOURCE, without a name.
+ *  @return a descriptor, or a negative errno */
+int store_probe_open(int source_fd);
+/** Try everything, on such a file.
+ *  @return 0, or a negative errno: the store is full, say, and nothing is known */
+int store_probe_try(const struct store_io *io, int fd,
+		    struct store_abilities *ret_abilities);
+
 #endif
