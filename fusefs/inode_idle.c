@@ -78,6 +78,26 @@ size_t inode_table_idle(struct inode_table *table, bool directories,
 	return n;
 }
 
+size_t inode_table_idle_from(struct inode_table *table, size_t *bucket,
+			     fuse_ino_t *nodeids, size_t max)
+{
+	struct inode *inode;
+	size_t n = 0;
+
+	pthread_mutex_lock(&table->lock);
+	/* What a bucket has too much of has its turn when the table has grown. */
+	for (size_t i = 0; i < table->bucket_count && i < 4 * max && n < max; i++) {
+		const size_t at = *bucket & (table->bucket_count - 1);
+
+		cds_hlist_for_each_entry_2(inode, &table->buckets[at], node)
+			if (n < max && is_idle(inode))
+				nodeids[n++] = inode->nodeid;
+		++*bucket;
+	}
+	pthread_mutex_unlock(&table->lock);
+	return n;
+}
+
 bool inode_table_take_name(struct inode_table *table, fuse_ino_t nodeid,
 			   fuse_ino_t *ret_parent, char **ret_name)
 {

@@ -206,6 +206,16 @@ size_t inode_table_idle(struct inode_table *table, bool directories,
 			fuse_ino_t *nodeids, size_t max);
 
 /**
+ * The next idle inodes, of whatever type, in no order.
+ * @param bucket   where the search begins, and the next one goes on; any number at first
+ * @param nodeids  room for max
+ * @return how many were found
+ * The table's lock is held for a bounded time.
+ */
+size_t inode_table_idle_from(struct inode_table *table, size_t *bucket,
+			     fuse_ino_t *nodeids, size_t max);
+
+/**
  * Take away the name by which the kernel knows an idle inode, to ask for it to be
  * forgotten. The next lookup gives it a name again.
  * @param ret_name  free() it

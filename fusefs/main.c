@@ -21,6 +21,7 @@
 #include "options.h"
 #include "privileges.h"
 #include "recovery.h"
+#include "removed_behind.h"
 #include "remount.h"
 #include "self_check.h"
 #include "session.h"
@@ -131,6 +132,8 @@ static int set_up(struct daemon *daemon)
 		status = watch_create(daemon, &daemon->watch);
 	if (status == 0)
 		status = standing_open_start(daemon);
+	if (status == 0)
+		status = removed_behind_start(daemon);
 	return status;
 }
 
@@ -164,6 +167,7 @@ static void drain_pools(struct daemon *daemon)
 
 static void tear_down(struct daemon *daemon)
 {
+	removed_behind_stop();
 	watch_stop(daemon->watch);
 	standing_open_stop();
 	drain_pools(daemon);
