@@ -3,10 +3,12 @@
  * Credentials: a thread takes its caller's rights for one call on the store.
  *
  * Changing the file-system user away from root makes the kernel drop every capability
- * that concerns files from the effective ones; changing it back restores them. The rest
- * is said by capset(2). Everything is taken in an order in which what is needed for the
- * next step is still there, and given back in the opposite one. We have no groups of
- * our own (privileges.h), so there are none to be left with.
+ * that concerns files from the effective ones; changing it back restores them. Others
+ * that are good for anything here are not effective at all (privileges.c), and we have
+ * no groups of our own (startup_fuse.c). So a user's rights are his ids, and nothing
+ * has to be taken away; what is to be added, or taken from uid 0, is said by capset(2).
+ * Everything is taken in an order in which what is needed for the next step is still
+ * there, and given back in the opposite one.
  *
  * The C library's setfsuid() and setfsgid() are plain system calls, so they concern the
  * calling thread alone, unlike setuid() and its setgroups(). The umask belongs to what
@@ -49,13 +51,22 @@ static _Thread_local struct {
 	bool own_caps_known;
 	struct __user_cap_data_struct own_caps[2];
 
-	enum { NOTHING, FOR_ROOT, USER_ONLY, EVERYTHING } taken; /* perhaps put aside */
+	enum {
+		NOTHING,
+		FOR_ROOT, /* what we have is right */
+		USER_ONLY,
+		IDS,	    /* user and group */
+		EVERYTHING, /* and groups and capabilities */
+		OWN,	    /* our capabilities, all of them */
+	} taken;	    /* perhaps put aside */
 	uid_t uid;
 	gid_t gid;	    /* with EVERYTHING, as what follows */
 	struct caller more; /* groups and capabilities */
 
-	bool taken_before; /* a user id, so it can be taken */
-	uid_t uid_before;
+	/* Ids that could be taken. */
+	bool uid_is_good, gid_is_good;
+	uid_t good_uid;
+	gid_t good_gid;
 } thread;
 
 /* -------------------------------------------------------------- the system calls */
@@ -74,25 +85,30 @@ static int caps_set(const struct __user_cap_data_struct caps[2])
 	return syscall(SYS_capset, &header, caps) < 0 ? -errno : 0;
 }
 
-/* It does not say whether it worked; asking for the impossible does. That is not needed
- * each time: what our user namespace maps does not change. */
+/* They do not say whether they worked; asking for the impossible does. That is not
+ * needed each time: what our user namespace maps does not change. */
 static int take_user(uid_t uid)
 {
 	setfsuid(uid);
-	if (thread.taken_before && thread.uid_before == uid)
+	if (thread.uid_is_good && thread.good_uid == uid)
 		return 0;
 	if ((uid_t)setfsuid((uid_t)-1) != uid)
 		return -EPERM;
-	thread.taken_before = true;
-	thread.uid_before = uid;
+	thread.uid_is_good = true;
+	thread.good_uid = uid;
 	return 0;
 }
 
 static int take_group(gid_t gid)
 {
-	if ((gid_t)setfsgid(gid) == gid || (gid_t)setfsgid((gid_t)-1) == gid)
+	setfsgid(gid);
+	if (thread.gid_is_good && thread.good_gid == gid)
 		return 0;
-	return -EPERM;
+	if ((gid_t)setfsgid((gid_t)-1) != gid)
+		return -EPERM;
+	thread.gid_is_good = true;
+	thread.good_gid = gid;
+	return 0;
 }
 
 static int take_groups(size_t count, const gid_t *groups)
@@ -123,22 +139,26 @@ static int know_own_caps(void)
 
 /* -------------------------------------------------------------- taking and giving */
 
-static void give_everything_back(void)
+static void give_back(void)
 {
+	const bool all = thread.taken == EVERYTHING;
+
 	/* Capabilities first: the rest takes them. */
-	caps_set(thread.own_caps);
-	setfsuid(0);
-	setfsgid(getegid());
-	if (thread.more.group_count > 0)
+	if (all || thread.taken == OWN)
+		caps_set(thread.own_caps);
+	if (all || thread.taken == IDS || thread.taken == USER_ONLY)
+		setfsuid(0);
+	if (all || thread.taken == IDS)
+		setfsgid(getegid());
+	if (all && thread.more.group_count > 0)
 		take_groups(0, NULL);
 }
 
-static void give_back(void)
+static int take_ids(void)
 {
-	if (thread.taken == EVERYTHING)
-		give_everything_back();
-	else if (thread.taken == USER_ONLY)
-		setfsuid(0);
+	const int status = take_group(thread.gid);
+
+	return status < 0 ? status : take_user(thread.uid);
 }
 
 static int take_everything(void)
@@ -148,12 +168,8 @@ static int take_everything(void)
 	if (thread.more.group_count > 0)
 		status = take_groups(thread.more.group_count, thread.more.groups);
 	if (status == 0)
-		status = take_group(thread.gid);
-	if (status == 0)
-		status = take_user(thread.uid);
-	if (status == 0)
-		status = take_caps(thread.more.caps);
-	return status;
+		status = take_ids();
+	return status < 0 ? status : take_caps(thread.more.caps);
 }
 
 /* What thread.taken says. */
@@ -163,8 +179,12 @@ static int take(void)
 
 	if (thread.taken == EVERYTHING)
 		status = take_everything();
+	else if (thread.taken == IDS)
+		status = take_ids();
 	else if (thread.taken == USER_ONLY)
 		status = take_user(thread.uid);
+	else if (thread.taken == OWN)
+		status = take_caps(UINT64_MAX);
 	if (status == 0)
 		return 0;
 	give_back();
@@ -190,17 +210,34 @@ int credentials_enter(fuse_req_t req, enum credentials_extent extent)
 		return 0;
 	if (extent == CREDENTIALS_BYTES)
 		return enter_user(ctx->uid);
+	thread.uid = ctx->uid;
+	thread.gid = ctx->gid;
+	/* From uid 0 capabilities have to be taken. */
+	if (extent == CREDENTIALS_IDS && ctx->uid != 0) {
+		thread.taken = IDS;
+		return take();
+	}
 	status = know_own_caps();
 	if (status < 0)
 		return status;
-	thread.uid = ctx->uid;
-	thread.gid = ctx->gid;
 	if (extent == CREDENTIALS_IDS || !caller_look_up(req, &thread.more)) {
 		thread.more.group_count = 0;
 		thread.more.caps = 0;
 	}
 	thread.taken = EVERYTHING;
 	return take();
+}
+
+void credentials_enter_own(void)
+{
+	const struct __user_cap_data_struct *caps = thread.own_caps;
+
+	assert(thread.taken == NOTHING);
+	if (know_own_caps() < 0 || (caps[0].effective == caps[0].permitted &&
+				    caps[1].effective == caps[1].permitted))
+		return;
+	thread.taken = OWN;
+	(void)take();
 }
 
 void credentials_leave(void)

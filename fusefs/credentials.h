@@ -52,6 +52,10 @@ void credentials_leave(void);
  */
 int credentials_enter_bytes(fuse_req_t req, int fd);
 
+/** Take all that we have ourselves, which includes what is not at hand (privileges.c),
+ *  until credentials_leave(). Whoever runs us, and with or without capabilities. */
+void credentials_enter_own(void);
+
 /** Take the file's owner's user id, for bytes that are written with no caller: unless
  *  the thread has a caller's by now, or the owner is root. Set-id bits stay, as they do
  *  when a page that was stored to is written back.

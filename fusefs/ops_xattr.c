@@ -3,9 +3,9 @@
  * Extended attributes, ACLs among them: handed to the store, with the caller's rights,
  * but for two exceptions.
  *
- * Names that begin with "user.foldfs." are not the store's (ops_control.h). And reading
- * what is not a user's attribute is done with our own rights: the kernel reads ACLs and
- * capabilities on behalf of everybody, and has refused trusted ones to whom it should.
+ * Names that begin with "user.foldfs." are not the store's (ops_control.h). And ACLs
+ * and capabilities, which the kernel reads on behalf of everybody, are read with our
+ * own.
  *
  * The calls go to the inode's name in /proc/self/fd, which leads to the very file: they
  * do not take an O_PATH descriptor.
@@ -138,8 +138,8 @@ void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
  */
 static int without_acl(const char *name, int error)
 {
-	const bool is_acl = strcmp(name, ACCESS_ACL) == 0 ||
-			    strcmp(name, DEFAULT_ACL) == 0;
+	const bool is_acl =
+		strcmp(name, ACCESS_ACL) == 0 || strcmp(name, DEFAULT_ACL) == 0;
 
 	return is_acl && error == EOPNOTSUPP ? ENODATA : error;
 }
@@ -163,9 +163,12 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 		}
 	}
 	xattr.ret_value = value;
-	len = has_prefix(name, USER_PREFIX)
-		      ? credentials_call(req, get_in_store, &xattr)
-		      : get_in_store(&xattr);
+	if (has_prefix(name, USER_PREFIX))
+		len = credentials_call(req, get_in_store, &xattr);
+	else if (has_prefix(name, TRUSTED_PREFIX))
+		len = credentials_call_with_all(req, get_in_store, &xattr);
+	else
+		len = get_in_store(&xattr);
 	if (len < 0)
 		reply_status(req, -without_acl(name, -len));
 	else if (size == 0)
@@ -203,15 +206,19 @@ void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 	char *list = malloc(XATTR_LIST_MAX);
 	ssize_t len;
 	size_t kept;
+	int status;
 
 	if (!list) {
 		reply_status(req, -ENOMEM);
 		return;
 	}
 	/* All of it, even if only the length is asked for: some may be left out. */
+	credentials_enter_own();
 	len = listxattr(fd_path(inode->fd).text, list, XATTR_LIST_MAX);
-	if (len < 0) {
-		reply_status(req, -errno);
+	status = len < 0 ? -errno : 0;
+	credentials_leave();
+	if (status < 0) {
+		reply_status(req, status);
 		free(list);
 		return;
 	}

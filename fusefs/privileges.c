@@ -18,31 +18,46 @@
 
 #include "log.h"
 
-static const unsigned needed[] = {
-	CAP_CHOWN,	     /* chown on behalf of root */
-	CAP_DAC_OVERRIDE,    /* the kernel has checked permissions already */
+/* What serving takes, all of which goes from the effective ones by itself while a
+ * thread acts with a user's id; and what a few calls take, which raise it for
+ * themselves. */
+static const unsigned at_hand[] = {
+	CAP_CHOWN,	     /* what we make for ourselves */
+	CAP_DAC_OVERRIDE,    /* to open what a caller may */
 	CAP_DAC_READ_SEARCH, /* to open the store's file handles */
-	CAP_FOWNER,	     /* chmod, utimes, link, sticky directories */
-	CAP_FSETID,	     /* set-group-id bits that the kernel let pass */
-	CAP_MKNOD,	     /* device nodes */
-	CAP_SETUID,	     /* to create as the caller */
-	CAP_SETGID,	     CAP_SETFCAP, /* security.capability attributes */
-	CAP_SYS_ADMIN,			  /* trusted attributes; to unmount */
+	CAP_FOWNER,	     /* O_NOATIME */
+	CAP_FSETID,	     /* of root, who has it, and for mapped pages */
+	CAP_MKNOD,	     /* device nodes of root */
+	CAP_SETUID,	     /* to act with a caller's ids */
+	CAP_SETGID,
 };
+static const unsigned on_demand[] = {
+	CAP_SETFCAP,   /* security.capability attributes */
+	CAP_SYS_ADMIN, /* trusted attributes; to unmount */
+};
+
+static uint32_t bits(const unsigned *caps, size_t count)
+{
+	uint32_t all = 0;
+
+	for (size_t i = 0; i < count; i++)
+		all |= UINT32_C(1) << caps[i];
+	return all;
+}
 
 void privileges_reduce(void)
 {
 	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
 	struct __user_cap_data_struct caps[2];
-	uint32_t keep = 0;
+	const uint32_t effective = bits(at_hand, sizeof(at_hand) / sizeof(at_hand[0]));
+	const uint32_t permitted =
+		effective | bits(on_demand, sizeof(on_demand) / sizeof(on_demand[0]));
 
-	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
-		keep |= UINT32_C(1) << needed[i];
 	if (syscall(SYS_capget, &header, caps) < 0)
 		return;
 	/* All of them are among the first 32. */
-	caps[0].permitted &= keep;
-	caps[0].effective &= keep;
+	caps[0].permitted &= permitted;
+	caps[0].effective &= effective;
 	caps[1].permitted = caps[1].effective = 0;
 	caps[0].inheritable = caps[1].inheritable = 0;
 	if (syscall(SYS_capset, &header, caps) < 0)

@@ -12,6 +12,7 @@
 
 #include "background.h"
 #include "background_places.h"
+#include "credentials.h"
 #include "inode_table.h"
 #include "killpriv.h"
 #include "log.h"
@@ -216,7 +217,9 @@ void session_free(struct daemon *daemon)
 	if (!daemon->session)
 		return;
 	serving_free(daemon->serving);
+	credentials_enter_own();
 	fuse_session_unmount(daemon->session);
+	credentials_leave();
 	fuse_session_destroy(daemon->session);
 	background_places_close(daemon);
 	daemon->serving = NULL;

@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "credentials.h"
 #include "log.h"
 #include "session.h"
 #include "store_stat.h"
@@ -91,14 +92,18 @@ static bool is_ours(const struct daemon *daemon)
 static int unmount(const struct daemon *daemon, bool lazy)
 {
 	const char *mountpoint = daemon->options.mountpoint;
+	int status;
 
 	if (!is_ours(daemon))
 		return -EBUSY;
 	if (geteuid() != 0)
 		return run_fusermount(mountpoint, lazy);
-	return umount2(mountpoint, UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)) < 0
-		       ? -errno
-		       : 0;
+	credentials_enter_own();
+	status = umount2(mountpoint, UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)) < 0
+			 ? -errno
+			 : 0;
+	credentials_leave();
+	return status;
 }
 
 /* Have the kernel write what was stored through mappings. */
@@ -208,7 +213,9 @@ static void cut_connection(const struct daemon *daemon)
 			log_msg(LOG_WARNING, "%s: %s", path, strerror(errno));
 		close(fd);
 	} else if (is_ours(daemon)) {
+		credentials_enter_own();
 		umount2(daemon->options.mountpoint, MNT_FORCE | MNT_DETACH);
+		credentials_leave();
 	}
 }
 
