@@ -13,10 +13,12 @@
 #include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include "log.h"
+#include "mount_option.h"
 #include "startup_fuse.h"
 #include "store_doubt.h"
 #include "store_stat.h"
@@ -69,6 +71,17 @@ static void name_doubts(const struct daemon *daemon)
 		log_msg(LOG_WARNING,
 			"SOURCE %s: a file may be taken for another, or one for two: %s",
 			daemon->options.source, why);
+}
+
+/* What may not be executed in SOURCE may not through us, -o exec or not: whoever mounted
+ * it so meant everybody. We are nosuid and nodev by ourselves. */
+static int take_over_noexec(struct daemon *daemon)
+{
+	struct statvfs fs;
+
+	if (fstatvfs(daemon->source_fd, &fs) < 0 || !(fs.f_flag & ST_NOEXEC))
+		return 0;
+	return mount_option_set(&daemon->options, "noexec");
 }
 
 static int open_proc(struct daemon *daemon)
@@ -265,6 +278,8 @@ int startup_check(struct daemon *daemon)
 		status = check_source(daemon);
 	if (status == 0)
 		name_doubts(daemon);
+	if (status == 0)
+		status = take_over_noexec(daemon);
 	if (status == 0)
 		status = check_mountpoint(&daemon->options);
 	if (status == 0)
