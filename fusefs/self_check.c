@@ -56,6 +56,19 @@ static const char *yes_or_no(bool yes)
 
 /* -------------------------------------------------------------------- the machine */
 
+static const char *how_written_back(enum copies copies)
+{
+	switch (copies) {
+	case COPIES_MADE:
+		return "from temporary copies (tried out)";
+	case COPIES_NONE:
+		return "from the page itself (tried out)";
+	case COPIES_UNKNOWN:
+		break;
+	}
+	return "could not be tried out";
+}
+
 static void tell_versions(const struct findings *found)
 {
 	struct utsname name;
@@ -68,6 +81,9 @@ static void tell_versions(const struct findings *found)
 		     found->trial.proto_minor);
 	else
 		fact("FUSE protocol", "not known, as nothing can be mounted");
+	if (found->mounts == 0)
+		fact("mapped pages written", "%s",
+		     how_written_back(found->trial.copies));
 	fact("libfuse", "%s, built against %d.%d", fuse_pkgversion(),
 	     FUSE_MAJOR_VERSION, FUSE_MINOR_VERSION);
 }
@@ -186,12 +202,15 @@ static bool tell_promises(const struct findings *found)
 	const bool fence = found->options->always_fence ||
 			   temporary_copies_of(found->trial.proto_minor);
 	const char *broken = no_mount(found);
-	const char *identity = broken;
+	const char *fresh = broken;
 	bool hold = true;
 
-	if (!identity && found->store.doubt[0])
-		identity = "files may be taken for each other, see above";
-	hold &= promise("no stale bytes", identity, freshness(fence));
+	if (!fresh && !fence && found->trial.copies == COPIES_MADE)
+		fresh = "this kernel writes mapped pages from temporary copies, "
+			   "though its version says otherwise; give --fence=always";
+	if (!fresh && found->store.doubt[0])
+		fresh = "files may be taken for each other, see above";
+	hold &= promise("no stale bytes", fresh, freshness(fence));
 	hold &= promise("nothing hangs", broken,
 			"what waits is data, no thread; a watchdog names what is slow");
 	if (found->options->source && found->store.tried == 0)

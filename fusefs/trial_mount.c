@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "daemon.h"
+#include "copies_probe.h"
 
 /* ------------------------------------------------------------------- in the child */
 
@@ -30,9 +30,8 @@ static void note_init(void *userdata, struct fuse_conn_info *conn)
 	trial->proto_major = conn->proto_major;
 	trial->proto_minor = conn->proto_minor;
 	trial->capable = conn->capable;
+	conn->want &= ~(unsigned)FUSE_CAP_WRITEBACK_CACHE;
 }
-
-static const struct fuse_lowlevel_ops trial_ops = {.init = note_init};
 
 /* Nobody else is to see it. In a container that may not be allowed; then somebody
  * does, for a moment. */
@@ -59,6 +58,7 @@ static int receive_init(struct fuse_session *session, const struct trial *trial)
 
 static int try_mount(const char *mountpoint, struct trial *ret_trial)
 {
+	struct fuse_lowlevel_ops trial_ops = copies_probe_ops;
 	char *argv[] = {"foldfs", "-o",		  "fsname=foldfs-check,subtype=foldfs",
 			"-o",	  "auto_unmount", NULL};
 	/* Root needs no helper, and has a namespace that ends with us. */
@@ -68,11 +68,14 @@ static int try_mount(const char *mountpoint, struct trial *ret_trial)
 
 	if (geteuid() == 0)
 		go_apart();
+	trial_ops.init = note_init;
 	session = fuse_session_new(&args, &trial_ops, sizeof(trial_ops), ret_trial);
 	if (!session)
 		return -EIO;
 	if (fuse_session_mount(session, mountpoint) == 0) {
 		status = receive_init(session, ret_trial);
+		if (status == 0)
+			ret_trial->copies = copies_probe(session, mountpoint);
 		fuse_session_unmount(session);
 	}
 	fuse_session_destroy(session);

@@ -3,19 +3,22 @@
 #define FUSEFS_TRIAL_MOUNT_H
 
 /*
- * A mount that serves nothing, to learn what the kernel's FUSE is like here: its
- * version of the protocol and what it offers are told by INIT alone, and whether we may
- * mount is best known by mounting.
+ * A mount that serves one page, to learn what the kernel's FUSE is like here: its
+ * version of the protocol and what it offers are told by INIT, whether we may mount is
+ * best known by mounting, and how it writes mapped pages back is tried out.
  */
 
 #include <stdint.h>
 
-#define TRIAL_MOUNT_MS 10000
+#include "copies_probe.h"
 
-/** What INIT has told. */
+#define TRIAL_MOUNT_MS 30000
+
+/** What INIT has told, and what was seen. */
 struct trial {
 	unsigned proto_major, proto_minor;
 	uint32_t capable; /* FUSE_CAP_… */
+	enum copies copies;
 };
 
 /**
