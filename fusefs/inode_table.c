@@ -23,6 +23,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "automount.h"
 #include "fd_pressure.h"
 #include "forgotten.h"
 #include "identity.h"
@@ -133,6 +134,7 @@ static int inode_create(struct daemon *daemon, int fd, const struct store_id *id
 	inode->ino = id->ino;
 	inode->birth_ns = id->birth_ns;
 	inode->mount = id->mount;
+	inode->automount = automount_is(daemon, fd, id);
 	inode->type = id->mode & S_IFMT;
 	atomic_init(&inode->mode, id->mode);
 	atomic_init(&inode->refs, 1);

@@ -29,6 +29,7 @@ struct store_id {
 	uint64_t mount;	  /* by which it was reached; 0 before Linux 5.8 */
 	mode_t mode;	  /* type and, unless only asked who it is, permissions */
 	bool has_links;	  /* not a directory, and has several names */
+	bool automount;	  /* says that something is mounted on it when it is entered */
 };
 
 /** Whether the names of a file may be files of their own; see identity.h. */
@@ -57,6 +58,7 @@ struct inode {
 	uint64_t mount; /* by which the store's file is reached */
 	mode_t type;	/* S_IFMT bits */
 	int fd;		/* O_PATH | O_NOFOLLOW */
+	bool automount; /* automount.h */
 
 	/* Atomic. What the store said last; changed under the inode table's lock. */
 	_Atomic dev_t dev;

@@ -21,6 +21,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "automount.h"
 #include "credentials.h"
 #include "fd_pressure.h"
 #include "inode_table.h"
@@ -82,9 +83,12 @@ void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct daemon *daemon = daemon_of(req);
 	struct inode *inode = inode_of(daemon, ino);
-	const int status = credentials_may(req, inode, R_OK);
 	struct open_dir *dir;
+	int status;
 
+	status = automount_enter(inode);
+	if (status == 0)
+		status = credentials_may(req, inode, R_OK);
 	if (status < 0) {
 		reply_status(req, status);
 		return;

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "automount.h"
 #include "fd_pressure.h"
 #include "ops_data.h"
 #include "reply.h"
@@ -233,6 +234,8 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	}
 	dir = inode_of(daemon, parent);
 	status = name_check(dir, name);
+	if (status == 0)
+		status = automount_enter(dir);
 	if (status == 0)
 		status = child_get(dir, name, &inode, &attr, &trust);
 	if (status < 0)

@@ -21,6 +21,7 @@ static void id_from(const struct statx *stx, struct store_id *ret_id)
 		.ino = stx->stx_ino,
 		.mode = stx->stx_mode,
 		.has_links = stx->stx_nlink > 1 && !S_ISDIR(stx->stx_mode),
+		.automount = stx->stx_attributes & STATX_ATTR_AUTOMOUNT,
 	};
 	if (stx->stx_mask & STATX_BTIME)
 		ret_id->birth_ns =
