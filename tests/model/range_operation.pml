@@ -23,6 +23,13 @@
  *   WITHOUT_LATE_RESCUE of READs that are older than the notification
  *   WITHOUT_CUT  of the window, where a READ is parked
  *
+ *   COPIES       the kernel writes back from temporary copies, as before 6.16
+ *   DEVICE       and what is stored need not wait for those (get_user_pages())
+ *   FULL         and has one place for background requests, which another file's is in
+ *   WITHOUT_FENCE, _F1, _F2 (nobody asks), _F2_TAKEN (taken counts as known), _F2_QUEUE (nobody
+ *                counts the places), _F3 (F4 looks before), _F4, _ANSWER (the gate is left
+ *                before the answer goes out): see fence.c, sim_queue.c
+ *
  * Bytes are modelled by where they come from, and by which stores have gone to them. What
  * is checked:
  *
@@ -45,6 +52,12 @@
 #define ACCESSES 1
 #endif
 #define MAPPERS 2
+
+#if defined(WITHOUT_FENCE) || defined(WITHOUT_F1) || defined(WITHOUT_F2) ||            \
+	defined(WITHOUT_F2_TAKEN) || defined(WITHOUT_F2_QUEUE) || defined(WITHOUT_F3) || \
+	defined(WITHOUT_F4) || defined(WITHOUT_ANSWER)
+#define WITHOUT_FENCE_RULE
+#endif
 
 /* ------------------------------------------------------------ bytes and their places */
 
@@ -110,10 +123,73 @@ byte i_size = SIZE_BEFORE;
 #define SENT   1
 #define PARKED 2
 #define INSIDE 3 /* let in by the gate, and not answered */
+/* With COPIES a WRITE is also one of these, and a READ may have to wait for it. */
+#define QUEUED  4 /* in bg_queue */
+#define TAKEN   5 /* by a thread, and nobody else knows */
+#define WRITTEN 6 /* the store has it */
+#define LEFT    7 /* and it has left the gate, against the rule */
+#define WAITING 8 /* of a READ: fuse_wait_on_page_writeback() */
 
 byte reads[PAGES];   /* NONE, SENT, PARKED, INSIDE */
 bytes answers[PAGES]; /* what a READ that is INSIDE will be answered */
 byte writes[PAGES];  /* NONE, SENT, INSIDE */
+
+#ifdef COPIES
+bytes sent[PAGES];      /* what a WRITE brings */
+bytes auxiliary[PAGES]; /* and the one behind it, wpa->next */
+bool follows[PAGES];    /* there is one */
+
+/* Requests in the FIFO are taken in order; it only matters which were there before the
+ * fence's marker. Of another file there is one at most. */
+bool ahead[PAGES], other_ahead;
+byte other; /* NONE, SENT, TAKEN */
+
+#ifdef FULL
+#define MAX_BACKGROUND 1
+#else
+#define MAX_BACKGROUND 9
+#endif
+#define IS_ACTIVE(w) (w != NONE && w != QUEUED)
+#define IS_OURS(w)   (IS_ACTIVE(w) && w != SENT) /* taken, and not answered */
+#if PAGES > 2
+#define COUNT(what)  (what(writes[0]) + what(writes[1]) + what(writes[2]) + what(other))
+#else
+#define COUNT(what)  (what(writes[0]) + what(writes[1]) + what(other))
+#endif
+
+/* fuse_request_queue_background(), flush_bg_queue() */
+inline send_write(i)
+{
+	if
+	:: COUNT(IS_ACTIVE) < MAX_BACKGROUND -> writes[i] = SENT
+	:: else -> writes[i] = QUEUED
+	fi
+}
+
+inline unqueue(i)
+{
+	if
+	:: writes[i] == QUEUED && COUNT(IS_ACTIVE) < MAX_BACKGROUND -> writes[i] = SENT
+	:: else
+	fi
+}
+
+inline flush_bg_queue()
+{
+	unqueue(0);
+	unqueue(1);
+#if PAGES > 2
+	unqueue(2)
+#endif
+}
+
+/* Entries of writebacks that have been answered and not left yet. */
+byte leaving[PAGES];
+/* What the operation knows: gate_watch(); what the owner of its fence() does. */
+bool stirred;	     /* a writeback has come or left since F1 */
+bool unknown[PAGES]; /* had been taken before the marker, and is not known */
+byte took;	     /* background requests, since the marker was sent */
+#endif
 
 /* ----------------------------------------------------------------------- the daemon */
 
@@ -176,6 +252,10 @@ inline let_in(i)
 	if
 	:: reads[i] == PARKED && FILL_MAY_ENTER(i) -> grant_read(i)
 	:: else
+	fi;
+	if /* a WRITE, which EXCLUSIVE has kept out */
+	:: writes[i] == PARKED && WRITE_MAY_ENTER -> writes[i] = INSIDE
+	:: else
 	fi
 }
 
@@ -208,6 +288,54 @@ inline let_all_in()
 		WAIT_IF_PARKED(i)                                                      \
 	}
 
+#ifdef COPIES
+inline known(i)
+{
+	stirred = true;
+	unknown[i] = false
+}
+
+/* fuse_writepage_end(): the one behind it is sent now. */
+inline end_write(i)
+{
+	writes[i] = NONE;
+	flush_bg_queue();
+	sent[i].id = 0;
+	sent[i].stores = 0;
+	if
+	:: follows[i] ->
+		copy(sent[i], auxiliary[i]);
+		auxiliary[i].id = 0;
+		auxiliary[i].stores = 0;
+		follows[i] = false;
+		send_write(i)
+	:: else
+	fi
+}
+
+#ifdef WITHOUT_ANSWER
+#define END_WRITE(i)                                                                   \
+	d_step { writes[i] == WRITTEN; writes[i] = LEFT; stirred = true }              \
+	:: d_step { writes[i] == LEFT; end_write(i) }
+#else
+#define END_WRITE(i)                                                                   \
+	d_step { writes[i] == WRITTEN; leaving[i]++; end_write(i) }                    \
+	:: d_step { leaving[i] > 0; leaving[i]--; stirred = true }
+#endif
+
+/* op_write() of several threads: taken, then granted or parked. */
+#define SERVE_WRITE(i)                                                                 \
+	d_step { writes[i] == SENT; writes[i] = TAKEN; ahead[i] = false; took++ }      \
+	:: d_step { writes[i] == TAKEN && WRITE_MAY_ENTER; writes[i] = INSIDE; known(i) } \
+	:: d_step { writes[i] == TAKEN && !WRITE_MAY_ENTER; writes[i] = PARKED; known(i) } \
+	:: d_step {                                                                    \
+		writes[i] == INSIDE && !page_locks;                                    \
+		copy(file[i], sent[i]);                                                \
+		writes[i] = WRITTEN                                                    \
+	}                                                                              \
+	:: END_WRITE(i)
+
+#else
 /* op_write(), of a page that the kernel writes back. Parked as data: it stays SENT. */
 #define SERVE_WRITE(i)                                                                 \
 	d_step { writes[i] == SENT && WRITE_MAY_ENTER; writes[i] = INSIDE }            \
@@ -217,6 +345,7 @@ inline let_all_in()
 		writes[i] = NONE;                                                      \
 		folios[i].writeback = false /* fuse_writepage_end() */                 \
 	}
+#endif
 
 /* fuse_reply_iov() in answer(), then cl_gate_leave(); in the kernel, fuse_readpages_end().
  */
@@ -257,6 +386,10 @@ end:
 #endif
 	:: SERVE_GETATTR(0)
 	:: SERVE_GETATTR(1)
+#ifdef FULL
+	:: d_step { other == SENT; other = TAKEN; other_ahead = false; took++ }
+	:: d_step { other == TAKEN; other = NONE; flush_bg_queue() }
+#endif
 	od
 }
 
@@ -305,6 +438,22 @@ end:
 
 /* -------------------------------------------------------- the kernel on its own behalf */
 
+#ifdef COPIES
+/* fuse_writepages_fill(): the folio is clean, and nothing else is known of it. */
+inline start_writeback(i)
+{
+	folios[i].dirty = false;
+	if
+	:: writes[i] == NONE ->
+		copy(sent[i], folios[i].b);
+		send_write(i)
+	:: else -> /* fuse_writepage_add() */
+		copy(auxiliary[i], folios[i].b);
+		follows[i] = true
+	fi
+}
+#define IS_WRITTEN(i) (writes[i] == NONE)
+#else
 /* folio_clear_dirty_for_io(), the page table's entry made read-only, folio_start_writeback(),
  * and the request on its way. */
 inline start_writeback(i)
@@ -313,6 +462,8 @@ inline start_writeback(i)
 	folios[i].writeback = true;
 	writes[i] = SENT
 }
+#define IS_WRITTEN(i) (!folios[i].writeback)
+#endif
 
 inline remove_folio(i)
 {
@@ -348,6 +499,10 @@ byte reclaims = RECLAIMS;
 #define WRITE_BACK(i)                                                                  \
 	d_step { IDLE(i) && folios[i].dirty; start_writeback(i) }
 
+/* fuse_do_readpage(), in whichever thread */
+#define AFTER_WAITING(i)                                                               \
+	d_step { reads[i] == WAITING && IS_WRITTEN(i); reads[i] = SENT }
+
 active proctype kernel_threads()
 {
 end:
@@ -356,6 +511,13 @@ end:
 	:: RECLAIM(1)
 	:: WRITE_BACK(0)
 	:: WRITE_BACK(1)
+#ifdef COPIES
+	:: AFTER_WAITING(0)
+	:: AFTER_WAITING(1)
+#if PAGES > 2
+	:: AFTER_WAITING(2)
+#endif
+#endif
 #if PAGES > 2
 	:: RECLAIM(2)
 	:: WRITE_BACK(2)
@@ -377,6 +539,18 @@ inline check_place(i)
 #endif
 }
 
+/* fuse_page_mkwrite() waits for a WRITE of the page; a device that has pinned it does not. */
+#ifdef DEVICE
+#define MAY_DIRTY(i) true
+#else
+#define MAY_DIRTY(i) IS_WRITTEN(i)
+#endif
+#ifdef COPIES
+#define SEND_READ(i) reads[i] = WAITING
+#else
+#define SEND_READ(i) reads[i] = SENT
+#endif
+
 /* A load or a store goes to the folio, if the page table leads there; if not it faults. */
 inline touch(i, mark)
 {
@@ -384,7 +558,7 @@ inline touch(i, mark)
 	:: d_step { folios[i].mapped; check_place(i) } -> break /* a load */
 	:: d_step {
 		folios[i].mapped &&
-			(folios[i].dirty || (!folios[i].locked && !folios[i].writeback));
+			(folios[i].dirty || (!folios[i].locked && MAY_DIRTY(i)));
 		check_place(i);
 		folios[i].dirty = true; /* fuse_page_mkwrite(), unless it was */
 		folios[i].b.stores = folios[i].b.stores | mark;
@@ -399,7 +573,7 @@ inline touch(i, mark)
 		!folios[i].mapped && i < i_size && !folios[i].present;
 		folios[i].present = true;
 		folios[i].locked = true;
-		reads[i] = SENT
+		SEND_READ(i)
 	}
 	:: d_step { /* filemap_fault(), with the folio's lock; finish_fault() */
 		!folios[i].mapped && i < i_size && folios[i].present &&
@@ -442,8 +616,8 @@ inline drop_folio(i)
 	:: atomic { folios[i].present && !folios[i].locked; folios[i].locked = true } ->
 		atomic { !folios[i].writeback; folios[i].mapped = false };
 		if
-		:: d_step { folios[i].dirty; start_writeback(i) } -> /* fuse_launder_folio() */
-			atomic { !folios[i].writeback; remove_folio(i) }
+		:: d_step { folios[i].dirty && IS_WRITTEN(i); start_writeback(i) } -> /* fuse_launder_folio() */
+			atomic { IS_WRITTEN(i); remove_folio(i) }
 		:: d_step { !folios[i].dirty; remove_folio(i) }
 		fi
 	:: !folios[i].present
@@ -506,9 +680,11 @@ inline notify()
 }
 
 #if PAGES > 2
+#define ALL_WRITTEN    (IS_WRITTEN(0) && IS_WRITTEN(1) && IS_WRITTEN(2))
 #define ANY_RESIDENT   (resident[0] || resident[1] || resident[2])
 #define ANY(what, how) (what[0] == how || what[1] == how || what[2] == how)
 #else
+#define ALL_WRITTEN    (IS_WRITTEN(0) && IS_WRITTEN(1))
 #define ANY_RESIDENT   (resident[0] || resident[1])
 #define ANY(what, how) (what[0] == how || what[1] == how)
 #endif
@@ -598,7 +774,10 @@ inline check_empty()
 	assert(!ANY_RESIDENT && !ANY(reads, INSIDE));
 	assert(!CACHED(0) && !CACHED(1));
 #if PAGES > 2
-	assert(!CACHED(2))
+	assert(!CACHED(2));
+#endif
+#if defined(COPIES) && !defined(WITHOUT_FENCE_RULE)
+	assert(ALL_WRITTEN) /* I9 */
 #endif
 #endif
 }
@@ -632,10 +811,105 @@ byte rounds;
 #define CHASE_TO_THE_END true
 #endif
 
+/* ---------------------------------------------------------------------- the fence */
+
+#ifdef COPIES
+#if PAGES > 2
+#define FOR_EACH(what) what(0); what(1); what(2)
+#define ANY_TRUE(what) (what[0] || what[1] || what[2])
+#else
+#define FOR_EACH(what) what(0); what(1)
+#define ANY_TRUE(what) (what[0] || what[1])
+#endif
+#define NO_WRITE_INSIDE                                                                \
+	(!ANY(writes, INSIDE) && !ANY(writes, WRITTEN) && !ANY_TRUE(leaving))
+
+inline mark_ahead(i)
+{
+	ahead[i] = writes[i] == SENT
+}
+
+inline mark_unknown(i)
+{
+	unknown[i] = writes[i] == TAKEN
+}
+
+/* F2, cl_upper_ops.fence(): fence_pass() of fusefs, sim_fence(). */
+inline ask()
+{
+	do
+	:: d_step {
+		FOR_EACH(mark_ahead);
+		other_ahead = other == SENT;
+		unanswered = COUNT(IS_OURS);
+		took = 0
+	};
+	/* The marker is taken, as nobody is before it any more. */
+	d_step { !ANY_TRUE(ahead) && !other_ahead; FOR_EACH(mark_unknown) };
+#ifndef WITHOUT_F2_TAKEN
+	!ANY_TRUE(unknown);
+#endif
+	if
+	:: unanswered + took < MAX_BACKGROUND -> break
+#ifdef WITHOUT_F2_QUEUE
+	:: else -> break
+#else
+	:: else
+#endif
+	fi
+	od
+}
+
+inline forget_fence()
+{
+	unanswered = 0;
+	took = 0;
+	again = false;
+	FOR_EACH(forget_unknown)
+}
+
+inline forget_unknown(i)
+{
+	unknown[i] = false
+}
+
+#else
+#define NO_WRITE_INSIDE (!ANY(writes, INSIDE))
+#endif
+
+/* fence_enter_exclusive(); `again`: it has to be done once more. */
+inline enter_exclusive()
+{
+#if defined(COPIES) && !defined(WITHOUT_FENCE)
+	stirred = false; /* F1 */
+#ifndef WITHOUT_F2
+	ask();
+#endif
+#ifdef WITHOUT_F1
+	stirred = false;
+#endif
+	again = stirred;
+#endif
+	exclusive = true; /* F3 */
+	!ANY(reads, INSIDE) && NO_WRITE_INSIDE;
+#if defined(COPIES) && !defined(WITHOUT_FENCE)
+#ifndef WITHOUT_F3
+	again = stirred; /* F4 */
+#endif
+#ifdef WITHOUT_F4
+	again = false
+#endif
+#endif
+}
+
 /* cl_range_op_run() */
 proctype operation()
 {
 	byte i;
+#ifdef COPIES
+	byte unanswered;
+	bool again;
+#endif
 
 #ifdef WITHOUT_R2
 	page_locks = true;
@@ -657,8 +931,15 @@ proctype operation()
 		NEXT_ROUND
 	:: MUST_GIVE_UP -> goto open_the_gate /* -EBUSY */
 	:: !ANY_RESIDENT || !SECOND_UNMAP || !CHASE_TO_THE_END ->
-		exclusive = true;
-		!ANY(reads, INSIDE) && !ANY(writes, INSIDE) -> break
+		enter_exclusive();
+#ifdef COPIES
+		if
+		:: atomic { again; exclusive = false; let_all_in(); forget_fence() }
+		:: atomic { !again; forget_fence() } -> break
+		fi
+#else
+		break
+#endif
 	od;
 	check_empty();
 	/* Step 4: invalidate(). */
@@ -697,7 +978,7 @@ open_the_gate:
 
 	/* And when everybody is through, and the kernel has written its pages back: */
 	finished == MAPPERS && !ANY(reads, SENT) && !ANY(reads, INSIDE) &&
-		!ANY(writes, SENT) && !ANY(writes, INSIDE);
+		!ANY(reads, WAITING) && ALL_WRITTEN;
 	for (i : 0 .. size - 1) {
 		atomic {
 			if
@@ -706,7 +987,7 @@ open_the_gate:
 			fi
 		}
 		atomic {
-			writes[i] == NONE && !folios[i].writeback;
+			writes[i] == NONE && IS_WRITTEN(i);
 			lost = file[i].id != BELONGS(i) ||
 			       file[i].stores != made[file[i].id];
 			assert(!lost)
@@ -718,6 +999,9 @@ init {
 	atomic {
 		byte i;
 
+#ifdef FULL
+		other = SENT;
+#endif
 		for (i : 0 .. PAGES - 1) {
 			file[i].id = BEFORE(i)
 		}
