@@ -13,11 +13,16 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "inode_table.h"
+#include "log_escape.h"
+#include "log_rate.h"
+#include "store_event.h"
 
-#define LINE_BYTES (PATH_MAX + 512)
+/* Two paths, and what is said about them. */
+#define LINE_BYTES (PATH_MAX + STORE_EVENT_TEXT_MAX)
 
 /* Written while there is one thread. */
 static int log_level = LOG_NOTICE;
@@ -33,23 +38,79 @@ void log_setup(int level, bool to_syslog)
 
 static void write_line(int level, const char *line)
 {
+	char safe[LINE_BYTES];
+
+	log_escape(line, safe, sizeof(safe));
 	if (log_to_syslog)
-		syslog(level, "%s", line);
+		syslog(level, "%s", safe);
 	else
-		fprintf(stderr, "foldfs: %s\n", line);
+		fprintf(stderr, "foldfs: %s\n", safe);
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+void log_tell_held(bool all)
+{
+	char line[256];
+	const char *kind;
+	unsigned held;
+	int level;
+
+	while ((held = log_rate_take_held(all ? UINT64_MAX : now_ms(), &kind, &level))) {
+		snprintf(line, sizeof(line), "%u more like it: %s", held, kind);
+		write_line(level, line);
+	}
+}
+
+/* Whether a line is wanted at all, and not one too many. */
+static bool is_wanted(int level, const char *kind)
+{
+	if (level > log_level)
+		return false;
+	if (level > LOG_NOTICE)
+		return true;
+	log_tell_held(false);
+	if (log_rate_admits(kind, level, now_ms()))
+		return true;
+	/* shutdown.c's thread gets the signal, and calls log_tell_held(). */
+	alarm(LOG_RATE_MS / 1000 + 1);
+	return false;
+}
+
+static void write_formatted(int level, const char *format, va_list args)
+{
+	char line[LINE_BYTES];
+
+	vsnprintf(line, sizeof(line), format, args);
+	write_line(level, line);
 }
 
 void log_msg(int level, const char *format, ...)
 {
-	char line[LINE_BYTES];
 	va_list args;
 
-	if (level > log_level)
+	if (!is_wanted(level, format))
 		return;
 	va_start(args, format);
-	vsnprintf(line, sizeof(line), format, args);
+	write_formatted(level, format, args);
 	va_end(args);
-	write_line(level, line);
+}
+
+void log_kind(int level, const char *kind, const char *format, ...)
+{
+	va_list args;
+
+	if (!is_wanted(level, kind))
+		return;
+	va_start(args, format);
+	write_formatted(level, format, args);
+	va_end(args);
 }
 
 /* The path of an open descriptor below another one, or the whole path if it is not
@@ -75,23 +136,42 @@ static void path_in_source(const struct inode *inode, char *path, size_t size)
 		memmove(path, path + root_len + 1, (size_t)(len - root_len));
 }
 
-void log_inode(int level, struct inode *inode, const char *format, ...)
+static void write_about_inode(int level, struct inode *inode, const char *format,
+			      va_list args)
 {
 	char line[LINE_BYTES], path[PATH_MAX];
-	va_list args;
 	int used;
 
-	if (level > log_level)
-		return;
 	path_in_source(inode, path, sizeof(path));
 	used = snprintf(line, sizeof(line),
 			"inode %llu (%s): ", (unsigned long long)inode->ino, path);
 	if (used < 0 || (size_t)used >= sizeof(line))
 		return;
-	va_start(args, format);
 	vsnprintf(line + used, sizeof(line) - (size_t)used, format, args);
-	va_end(args);
 	write_line(level, line);
+}
+
+void log_inode(int level, struct inode *inode, const char *format, ...)
+{
+	va_list args;
+
+	if (!is_wanted(level, format))
+		return;
+	va_start(args, format);
+	write_about_inode(level, inode, format, args);
+	va_end(args);
+}
+
+void log_inode_kind(int level, const char *kind, struct inode *inode,
+		    const char *format, ...)
+{
+	va_list args;
+
+	if (!is_wanted(level, kind))
+		return;
+	va_start(args, format);
+	write_about_inode(level, inode, format, args);
+	va_end(args);
 }
 
 void log_no_threads(int status)
