@@ -34,8 +34,9 @@ static bool is_settled(const struct stat *attr)
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME_COARSE, &now);
-	return now.tv_sec > attr->st_mtim.tv_sec + TICK_S &&
-	       now.tv_sec > attr->st_ctim.tv_sec + TICK_S;
+	/* On the side that cannot overflow: times of files are anybody's. */
+	return attr->st_mtim.tv_sec < now.tv_sec - TICK_S &&
+	       attr->st_ctim.tv_sec < now.tv_sec - TICK_S;
 }
 
 /* Required: sample_lock. */

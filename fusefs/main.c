@@ -50,7 +50,7 @@ static void log_from_libfuse(enum fuse_log_level level, const char *format,
 	if (len > 0 && line[len - 1] == '\n')
 		line[len - 1] = '\0';
 	/* The same numbers as of syslog. */
-	log_msg((int)level, "%s", line);
+	log_kind((int)level, "libfuse", "%s", line);
 }
 
 static int start_pool(const char *name, unsigned threads, unsigned active,
@@ -115,15 +115,15 @@ static int set_up(struct daemon *daemon)
 	if (status == 0)
 		status = fd_pressure_create(daemon, &daemon->fd_pressure);
 	if (status == 0)
+		status = recovery_run(daemon);
+	if (status == 0)
 		status = session_create(daemon);
 	if (status == 0)
 		status = session_mount(daemon);
 	if (status < 0)
 		return status;
 	privileges_reduce();
-	status = recovery_run(daemon);
-	if (status == 0)
-		status = cache_setup(daemon);
+	status = cache_setup(daemon);
 	if (status == 0)
 		status = start_pools(daemon);
 	if (status == 0)
@@ -139,16 +139,16 @@ static int set_up(struct daemon *daemon)
 
 static int serve(struct daemon *daemon)
 {
-	int status;
+	int status, left;
 
 	status = shutdown_watch(daemon);
 	if (status == 0)
 		status = session_run(daemon);
-	shutdown_finish(daemon);
 	if (status < 0)
 		log_msg(LOG_ERR, "%s: %s", daemon->options.mountpoint,
 			strerror(-status));
-	return status;
+	left = shutdown_finish(daemon);
+	return status < 0 ? status : left;
 }
 
 /* No request comes any more; but jobs of each pool submit to the others. */
@@ -200,6 +200,7 @@ static int run(const struct options *options)
 	if (status == 0)
 		status = serve(&daemon);
 	tear_down(&daemon);
+	log_tell_held(true);
 	if (status == 0 && cache_has_lost_data())
 		status = -EIO;
 	options_fini(&daemon.options);

@@ -7,25 +7,31 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "credentials.h"
 #include "log.h"
+#include "platform.h"
 #include "session.h"
 #include "store_stat.h"
 
 /* For the kernel to end the connection of a mount that is gone. */
 #define UNMOUNT_MS 1000
+/* For long range operations to be done after the first signal. */
+#define GRACE_MS   2000
 
 extern char **environ;
 
@@ -34,6 +40,8 @@ static bool watching;
 static pthread_t unmounter;
 static bool unmounting;
 static _Atomic bool finishing; /* the next signal is from shutdown_finish() */
+static _Atomic uint64_t asked_ms; /* when a signal came first; 0: none */
+static _Atomic bool insisted;	  /* and another one */
 
 static sigset_t ending_signals(void)
 {
@@ -48,8 +56,9 @@ static sigset_t ending_signals(void)
 
 void shutdown_block_signals(void)
 {
-	const sigset_t set = ending_signals();
+	sigset_t set = ending_signals();
 
+	sigaddset(&set, SIGALRM);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	/* A reader of ours that goes away, and a limit on file sizes, are errors. */
 	signal(SIGPIPE, SIG_IGN);
@@ -60,11 +69,17 @@ void shutdown_block_signals(void)
 
 static int run_fusermount(const char *mountpoint, bool lazy)
 {
+	char helper[PATH_MAX];
 	const char *argv[7];
 	int n = 0, status;
 	pid_t pid;
 
-	argv[n++] = "fusermount3";
+	if (!platform_find_helper(helper, sizeof(helper))) {
+		log_msg(LOG_ERR, "fusermount3 is not to be found, so %s stays mounted",
+			mountpoint);
+		return -ENOENT;
+	}
+	argv[n++] = helper;
 	argv[n++] = "-u";
 	argv[n++] = "-q";
 	if (lazy)
@@ -72,7 +87,7 @@ static int run_fusermount(const char *mountpoint, bool lazy)
 	argv[n++] = "--";
 	argv[n++] = mountpoint;
 	argv[n] = NULL;
-	status = posix_spawnp(&pid, argv[0], NULL, NULL, (char *const *)argv, environ);
+	status = posix_spawn(&pid, argv[0], NULL, NULL, (char *const *)argv, environ);
 	if (status != 0)
 		return -status;
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
@@ -170,18 +185,58 @@ static void start_unmounting(struct daemon *daemon)
 
 /* -------------------------------------------------------------------- signals */
 
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000 + 1;
+}
+
+bool shutdown_is_asked_for(void)
+{
+	const sigset_t set = ending_signals();
+	sigset_t pending;
+
+	if (atomic_load(&asked_ms) != 0)
+		return true;
+	/* Before there is a thread that takes them, they wait. */
+	if (sigpending(&pending) < 0)
+		return false;
+	for (int signal = 1; signal < NSIG; signal++)
+		if (sigismember(&set, signal) == 1 &&
+		    sigismember(&pending, signal) == 1)
+			return true;
+	return false;
+}
+
+bool shutdown_is_overdue(void)
+{
+	const uint64_t asked = atomic_load(&asked_ms);
+
+	return asked != 0 &&
+	       (atomic_load(&insisted) || now_ms() - asked >= GRACE_MS);
+}
+
 static void *watch(void *arg)
 {
 	struct daemon *daemon = arg;
-	const sigset_t set = ending_signals();
+	sigset_t set = ending_signals();
 	int signal, count = 0;
 
+	sigaddset(&set, SIGALRM);
 	while (sigwait(&set, &signal) == 0 && !atomic_load(&finishing)) {
+		if (signal == SIGALRM) {
+			log_tell_held(false);
+			continue;
+		}
 		if (++count == 1) {
+			atomic_store(&asked_ms, now_ms());
 			log_msg(LOG_INFO, "%s: unmounting %s", strsignal(signal),
 				daemon->options.mountpoint);
 			start_unmounting(daemon);
 		} else {
+			atomic_store(&insisted, true);
 			log_msg(LOG_WARNING, "%s again: ending at once",
 				strsignal(signal));
 			session_stop(daemon);
@@ -219,7 +274,25 @@ static void cut_connection(const struct daemon *daemon)
 	}
 }
 
-void shutdown_finish(struct daemon *daemon)
+/* Whether our mount is still somewhere where we can see it. */
+static bool is_left(const struct daemon *daemon)
+{
+	FILE *mounts = fopen("/proc/self/mountinfo", "re");
+	unsigned major_nr, minor_nr;
+	bool found = false;
+	char *line = NULL;
+	size_t size = 0;
+
+	while (mounts && !found && getline(&line, &size, mounts) > 0)
+		found = sscanf(line, "%*u %*u %u:%u", &major_nr, &minor_nr) == 2 &&
+			makedev(major_nr, minor_nr) == daemon->own_dev;
+	free(line);
+	if (mounts)
+		fclose(mounts);
+	return found;
+}
+
+int shutdown_finish(struct daemon *daemon)
 {
 	if (watching) {
 		atomic_store(&finishing, true);
@@ -232,4 +305,11 @@ void shutdown_finish(struct daemon *daemon)
 	/* With no connection the kernel lets go of it. */
 	if (unmounting)
 		pthread_join(unmounter, NULL);
+	if (!is_left(daemon))
+		return 0;
+	log_msg(LOG_ERR,
+		"%s: a mount without a daemon is left there: remove it with 'fusermount3 "
+		"-u', or 'umount' as root",
+		daemon->options.mountpoint);
+	return -EBUSY;
 }

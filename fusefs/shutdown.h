@@ -14,15 +14,22 @@
 
 #include "daemon.h"
 
-/** Block those signals in this thread and all it will start. While there is one. */
+/** Block those signals, and SIGALRM, which is the log's, in this thread and all it will start. While there is one. */
 void shutdown_block_signals(void);
 
 /** Wait for signals from now on, in a thread. The mount stands.
  *  @return 0 or a negative errno */
 int shutdown_watch(struct daemon *daemon);
 
+/** Whether a signal has asked us to end: before shutdown_watch() and after it. */
+bool shutdown_is_asked_for(void);
+
+/** Whether the time is over that what is under way then has to come to its end. */
+bool shutdown_is_overdue(void);
+
 /** Stop waiting, and cut the connection if it is still there, so that nobody in the
- *  kernel waits for us any more. session_run() has returned. */
-void shutdown_finish(struct daemon *daemon);
+ *  kernel waits for us any more. session_run() has returned.
+ *  @return 0; -EBUSY: the mount point is still taken, by a mount that is dead now */
+int shutdown_finish(struct daemon *daemon);
 
 #endif
