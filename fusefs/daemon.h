@@ -8,10 +8,8 @@
  * except where a field's own type is made for threads.
  */
 
-#define FUSE_USE_VERSION FUSE_MAKE_VERSION(3, 14)
-#include <fuse_lowlevel.h>
-
 #include "cachelayer/cache.h"
+#include "libfuse_compat.h"
 #include "range_stats.h"
 
 struct fd_pressure;

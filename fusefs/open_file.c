@@ -428,8 +428,10 @@ int open_file_get(struct inode *inode, int flags, struct fuse_file_info *fi)
 		return status;
 	fi->fh = (uintptr_t)file;
 	fi->keep_cache = 1;
+#if LIBFUSE_HAS_NOFLUSH
 	/* Nothing to report and nothing to write when a mere reader closes. */
 	fi->noflush = file->access == STORE_READ;
+#endif
 	return 0;
 }
 

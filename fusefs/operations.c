@@ -28,7 +28,7 @@ const struct fuse_lowlevel_ops operations = {
 	.mkdir = op_mkdir,
 	.symlink = op_symlink,
 	.create = op_create,
-#ifdef HAVE_FUSE_TMPFILE
+#if LIBFUSE_HAS_TMPFILE
 	.tmpfile = op_tmpfile,
 #endif
 	.link = op_link,

@@ -128,7 +128,7 @@ static bool may_be_writing(fuse_req_t req, const struct inode *inode)
 
 /*
  * Nothing to set is chown(path, -1, -1), or the kernel that asks, before a change of
- * the file's bytes, for what is due to be cleared (killpriv.h); they cannot be told
+ * the file's bytes, for what is due to be cleared (init_answer.c); they cannot be told
  * apart. The first is the store's to do or to refuse. The second may come from somebody
  * who may write the file and no more: he is told that it has been done, and the store
  * does it at the change.

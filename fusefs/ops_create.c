@@ -207,7 +207,7 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 		open_and_reply(req, inode, &attr, fi);
 }
 
-#ifdef HAVE_FUSE_TMPFILE
+#if LIBFUSE_HAS_TMPFILE
 void op_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode,
 		struct fuse_file_info *fi)
 {

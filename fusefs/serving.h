@@ -17,9 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define FUSE_USE_VERSION FUSE_MAKE_VERSION(3, 14)
-#include <fuse_lowlevel.h>
-#include <stdint.h>
+#include "libfuse_compat.h"
 
 struct serving;
 

@@ -13,8 +13,8 @@
 #include "background.h"
 #include "background_places.h"
 #include "credentials.h"
+#include "init_answer.h"
 #include "inode_table.h"
-#include "killpriv.h"
 #include "log.h"
 #include "operations.h"
 #include "self_check.h"
@@ -28,10 +28,11 @@
 
 /* What the page cache protocol wants from the kernel if it has it. */
 #define WANTED                                                                         \
-	(FUSE_CAP_ASYNC_READ | FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_PARALLEL_DIROPS |    \
+	(FUSE_CAP_ASYNC_READ | FUSE_CAP_ATOMIC_O_TRUNC | LIBFUSE_CAP_PARALLEL_DIROPS | \
 	 FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_DONT_MASK |       \
 	 FUSE_CAP_POSIX_ACL | FUSE_CAP_EXPORT_SUPPORT | FUSE_CAP_CACHE_SYMLINKS |      \
-	 FUSE_CAP_EXPLICIT_INVAL_DATA | FUSE_CAP_SPLICE_WRITE)
+	 FUSE_CAP_EXPLICIT_INVAL_DATA | FUSE_CAP_SPLICE_WRITE |                        \
+	 LIBFUSE_CAP_HANDLE_KILLPRIV_V2)
 /*
  * And what not. AUTO_INVAL_DATA would win over EXPLICIT_INVAL_DATA and drop whole files
  * for a new mtime. WRITEBACK_CACHE would make the kernel ignore our sizes.
@@ -41,45 +42,34 @@
  * synchronous ones, fuse_aio_complete() does not): *measured*, they were stale for
  * good. Requests are small, as a rule, and in a pipe they would cost another system
  * call: when it pays is serving.h's to say, not libfuse's. SPLICE_MOVE would take pages
- * away from the store.
+ * away from the store. And no rings (FUSE_URING_ENABLE=1 turns them on): they would be
+ * queues for each CPU, beside the threads that we were told to have, and a READ that is
+ * parked keeps its place in one. With one place, the mount hung.
  */
 #define UNWANTED                                                                       \
 	(FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_WRITEBACK_CACHE | FUSE_CAP_ASYNC_DIO |    \
 	 FUSE_CAP_HANDLE_KILLPRIV | FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_MOVE |      \
-	 FUSE_CAP_IOCTL_DIR | FUSE_CAP_POSIX_LOCKS | FUSE_CAP_FLOCK_LOCKS)
-/* Since libfuse 3.18: queues of its own for each CPU, beside the threads that we were
- * told to have. */
-#ifdef FUSE_CAP_OVER_IO_URING
-#define UNWANTED_QUEUES FUSE_CAP_OVER_IO_URING
-#else
-#define UNWANTED_QUEUES 0
-#endif
-
-/* Since libfuse 3.17; see killpriv.h. */
-#ifdef FUSE_CAP_HANDLE_KILLPRIV_V2
-#define WANTED_KILLPRIV FUSE_CAP_HANDLE_KILLPRIV_V2
-#else
-#define WANTED_KILLPRIV 0
-#endif
+	 FUSE_CAP_IOCTL_DIR | FUSE_CAP_POSIX_LOCKS | FUSE_CAP_FLOCK_LOCKS |            \
+	 LIBFUSE_CAP_OVER_IO_URING)
 
 void session_init(void *userdata, struct fuse_conn_info *conn)
 {
 	struct daemon *daemon = userdata;
+	const uint64_t wanted = libfuse_want(conn, WANTED);
 
-	conn->want |= conn->capable & (WANTED | WANTED_KILLPRIV);
-	conn->want &= ~(unsigned)(UNWANTED | UNWANTED_QUEUES);
-	daemon->kernel_leaves_setid =
-		WANTED_KILLPRIV ? conn->want & WANTED_KILLPRIV : killpriv_is_offered();
-	daemon->splices = conn->want & FUSE_CAP_SPLICE_WRITE;
+	libfuse_refuse(conn, UNWANTED);
+	daemon->kernel_leaves_setid = wanted & LIBFUSE_CAP_HANDLE_KILLPRIV_V2 ||
+				      init_answer_added() & INIT_HANDLE_KILLPRIV_V2;
+	daemon->splices = wanted & FUSE_CAP_SPLICE_WRITE;
 	daemon->needs_fence = daemon->options.always_fence ||
 			      temporary_copies_of(conn->proto_minor);
 	/* An open that truncates has to be told otherwise: by SETATTR. Where there is no
 	 * OPEN; and where WRITEs of what was truncated could still be on their way, for
 	 * which the kernel waits before it sends SETATTR. */
 	if (daemon->options.no_open || daemon->needs_fence)
-		conn->want &= ~(unsigned)FUSE_CAP_ATOMIC_O_TRUNC;
+		libfuse_refuse(conn, FUSE_CAP_ATOMIC_O_TRUNC);
 	if (daemon->options.no_open)
-		conn->want |= conn->capable & FUSE_CAP_NO_OPEN_SUPPORT;
+		libfuse_want(conn, FUSE_CAP_NO_OPEN_SUPPORT);
 	conn->max_background = BACKGROUND_PLACES_WANTED;
 	conn->max_write = (unsigned)daemon->max_request_bytes;
 	conn->max_read = (unsigned)daemon->max_request_bytes;
@@ -196,7 +186,7 @@ int session_mount(struct daemon *daemon)
 		log_msg(LOG_ERR, "cannot mount on %s", mountpoint);
 		return -EIO;
 	}
-	status = WANTED_KILLPRIV ? 0 : killpriv_promise(daemon->session);
+	status = init_answer_add(daemon->session, INIT_ANSWER_LACKS);
 	if (status < 0) {
 		log_msg(LOG_ERR, "%s: libfuse does not let us at its requests",
 			mountpoint);

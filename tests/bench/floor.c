@@ -5,7 +5,7 @@
  * One file, `data`, that reads as one constant buffer again and again, and takes writes
  * without looking at them. Whatever a mount of something real does comes on top. With
  * the same threads as foldfs (fusefs/serving.c), looking for the next request for as
- * long before they sleep, and one round trip for a write, as there (fusefs/killpriv.c).
+ * long before they sleep, and one round trip for a write, as there (fusefs/init_answer.c).
  *
  *   bench-floor MOUNTPOINT FILE_BYTES SPIN_US [THREADS]       in the foreground
  */
@@ -20,7 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "killpriv.h"
+#include "init_answer.h"
 #include "serving.h"
 
 #define DATA_INO      2
@@ -78,7 +78,9 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	(void)ino;
 	fi->keep_cache = 1;
+#if LIBFUSE_HAS_NOFLUSH
 	fi->noflush = 1;
+#endif
 	fuse_reply_open(req, fi);
 }
 
@@ -127,12 +129,14 @@ static void init(void *userdata, struct fuse_conn_info *conn)
 {
 	(void)userdata;
 	/* As foldfs, in so far as it concerns reading and writing. */
-	conn->want |= conn->capable &
-		      (FUSE_CAP_ASYNC_READ | FUSE_CAP_ASYNC_DIO |
-		       FUSE_CAP_EXPLICIT_INVAL_DATA | FUSE_CAP_PARALLEL_DIROPS);
-	conn->want &= ~(unsigned)(FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_SPLICE_READ |
-				  FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE |
-				  FUSE_CAP_HANDLE_KILLPRIV);
+	libfuse_want(conn, FUSE_CAP_ASYNC_READ | FUSE_CAP_ASYNC_DIO |
+				   FUSE_CAP_EXPLICIT_INVAL_DATA |
+				   LIBFUSE_CAP_PARALLEL_DIROPS |
+				   LIBFUSE_CAP_HANDLE_KILLPRIV_V2);
+	libfuse_refuse(conn, FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_SPLICE_READ |
+				     FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE |
+				     FUSE_CAP_HANDLE_KILLPRIV |
+				     LIBFUSE_CAP_OVER_IO_URING);
 	conn->max_background = 1024;
 	conn->max_write = conn->max_read = (unsigned)REQUEST_BYTES;
 }
@@ -165,7 +169,7 @@ int main(int argc, char *argv[])
 	file_bytes = (off_t)strtoll(argv[2], NULL, 0);
 	session = fuse_session_new(&args, &operations, sizeof(operations), NULL);
 	if (!session || fuse_session_mount(session, argv[1]) != 0 ||
-	    killpriv_promise(session) < 0)
+	    init_answer_add(session, INIT_ANSWER_LACKS) < 0)
 		return 1;
 	config.session = session;
 	config.threads_max = argc > 4 ? (unsigned)atoi(argv[4]) : 8;

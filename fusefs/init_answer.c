@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * HANDLE_KILLPRIV_V2 for a libfuse that does not know it.
+ * The answer to INIT: which flags are added to it, and what they save.
  *
- * A FUSE mount without it has no S_NOSEC in the kernel: each write(2) is preceded by a
- * GETXATTR of security.capability, so that a 4 KiB write costs two round trips instead
- * of one (Linux fs/fuse/inode.c, process_init_reply(); mm/filemap.c and fs/inode.c,
- * file_remove_privs()). What we promise with it we keep anyway: writes, truncations and
- * the like reach the store with its caller's privilege at most (credentials.h), so the
- * store clears what is to be cleared; see also setattr_rest().
+ * Without HANDLE_KILLPRIV_V2 a FUSE mount has no S_NOSEC in the kernel: each write(2) is
+ * preceded by a GETXATTR of security.capability, so that a 4 KiB write costs two round
+ * trips instead of one (Linux fs/fuse/inode.c, process_init_reply(); mm/filemap.c and
+ * fs/inode.c, file_remove_privs()). What we promise with it we keep anyway: writes,
+ * truncations and the like reach the store with its caller's privilege at most
+ * (credentials.h), so the store clears what is to be cleared; see also setattr_rest().
  *
- * libfuse knows the flag from 3.17 on (session.c asks for it there). Before, it leaves
- * room for callers that bring their own read and write, and theirs can add it to the
- * answer to INIT as it passes.
+ * Without PARALLEL_DIROPS the kernel holds a lock of the directory's while it asks for a
+ * name in it or for its listing (fs/fuse/inode.c, fuse_lock_inode()): everybody in a
+ * directory waits for one slow lookup. We have never relied on that lock.
  */
 
-#include "killpriv.h"
+#include "init_answer.h"
+
+#if LIBFUSE_HAS_CUSTOM_IO
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,8 +29,9 @@
 #include <unistd.h>
 
 static struct {
-	_Atomic bool over; /* the rest is not used any more */
-	bool offered;
+	_Atomic bool over; /* the rest changes no more */
+	uint32_t flags;	   /* to be added, if offered */
+	uint32_t offered;  /* of these */
 	uint64_t unique;
 } init;
 
@@ -38,11 +41,12 @@ static void look_at_request(const void *buf, size_t len)
 	const struct fuse_in_header *header = buf;
 	const struct fuse_init_in *in = (const void *)(header + 1);
 
-	if (len < sizeof(*header) + offsetof(struct fuse_init_in, flags2) ||
+	if (len < sizeof(*header) + offsetof(struct fuse_init_in, flags) +
+			  sizeof(in->flags) ||
 	    header->opcode != FUSE_INIT)
 		return;
 	init.unique = header->unique;
-	init.offered = in->flags & FUSE_HANDLE_KILLPRIV_V2;
+	init.offered = in->flags & init.flags;
 }
 
 static ssize_t read_request(int fd, void *buf, size_t len, void *userdata)
@@ -69,8 +73,7 @@ static void add_to_answer(const struct iovec *iov, int count)
 	/* An INIT of another major version is answered and comes again. */
 	if (out->major != FUSE_KERNEL_VERSION)
 		return;
-	if (init.offered)
-		out->flags |= FUSE_HANDLE_KILLPRIV_V2;
+	out->flags |= init.offered;
 	atomic_store_explicit(&init.over, true, memory_order_release);
 }
 
@@ -90,20 +93,39 @@ static ssize_t splice_answer(int from, off_t *from_offset, int to, off_t *to_off
 	return splice(from, from_offset, to, to_offset, len, flags);
 }
 
-bool killpriv_is_offered(void)
-{
-	return init.offered;
-}
-
-int killpriv_promise(struct fuse_session *session)
+int init_answer_add(struct fuse_session *session, uint32_t flags)
 {
 	static const struct fuse_custom_io io = {
 		.read = read_request,
 		.writev = write_answer,
 		.splice_send = splice_answer,
 	};
-	const int status =
-		fuse_session_custom_io(session, &io, fuse_session_fd(session));
 
-	return status == 0 ? 0 : -EIO;
+	if (flags == 0)
+		return 0;
+	init.flags = flags;
+	return fuse_session_custom_io(session, &io, fuse_session_fd(session)) == 0
+		       ? 0
+		       : -EIO;
 }
+
+uint32_t init_answer_added(void)
+{
+	return init.offered;
+}
+
+#else
+
+int init_answer_add(struct fuse_session *session, uint32_t flags)
+{
+	(void)session;
+	(void)flags;
+	return 0;
+}
+
+uint32_t init_answer_added(void)
+{
+	return 0;
+}
+
+#endif
