@@ -15,6 +15,7 @@
 struct fd_pressure;
 struct inode_table;
 struct serving;
+struct shut_files;
 struct store_probe;
 struct watch;
 struct worker_pool;
@@ -79,6 +80,7 @@ struct daemon {
 	/* System calls on our own mount, for which those wait a bounded time. */
 	struct worker_pool *own_calls;
 	struct store_probe *store_probe; /* what SOURCE's file systems can do */
+	struct shut_files *shut_files;	 /* what recovery could not mend; or NULL */
 	struct watch *watch;		 /* NULL without --watch */
 	struct range_stats range_stats;
 	bool splices; /* answers can be spliced; set once, by INIT */

@@ -31,6 +31,7 @@
 #include "log.h"
 #include "nodeid_table.h"
 #include "open_file.h"
+#include "shut_files.h"
 #include "store_stat.h"
 #include "watch.h"
 
@@ -202,6 +203,7 @@ static int add(struct daemon *daemon, int fd, const struct store_id *id,
 		close(fd);
 		return status;
 	}
+	atomic_init(&fresh->torn, shut_files_has(daemon->shut_files, fd));
 	fd_pressure_note(daemon, fd);
 	while ((status = insert_unless_there(daemon->inodes, fresh, id, version, parent,
 					     name)) == -EAGAIN) {

@@ -77,6 +77,7 @@ struct inode {
 	_Atomic bool unlinked;	    /* the last name has gone, as far as we know */
 	_Atomic unsigned executing; /* open files that are being executed */
 	_Atomic bool torn;	    /* a range operation broke off half way */
+	_Atomic int refused;	    /* why the last one was not begun: an errno, or 0 */
 	_Atomic uint64_t failure_told; /* coarse clock: the log's last word of a failed
 					  writeback */
 	struct range_stats range_stats;

@@ -21,6 +21,7 @@
 #include "fd_pressure.h"
 #include "ops_data.h"
 #include "reply.h"
+#include "shift_dir.h"
 #include "size_adoption.h"
 #include "store_stat.h"
 
@@ -30,7 +31,7 @@
 
 bool name_is_hidden(const struct inode *dir, const char *name)
 {
-	return dir->nodeid == FUSE_ROOT_ID && strcmp(name, STORE_DIR_NAME) == 0;
+	return dir->nodeid == FUSE_ROOT_ID && shift_dir_is_reserved(name);
 }
 
 int name_check(const struct inode *dir, const char *name)

@@ -10,9 +10,6 @@
 
 #include "watch.h"
 
-/** The directory in the root of the source that is ours: the mount does not show it. */
-#define STORE_DIR_NAME ".foldfs"
-
 /* Of struct fuse_lowlevel_ops; each answers req, now or later. */
 void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
 void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t nlookup);
@@ -49,7 +46,7 @@ void entry_reply_attr(fuse_req_t req, struct inode *inode, const struct stat *at
 void entry_fill(const struct inode *inode, const struct stat *attr, struct trust trust,
 		struct fuse_entry_param *ret_entry);
 
-/** Whether a name is not shown: STORE_DIR_NAME in the root. */
+/** Whether a name is not shown: .foldfs and .foldfs-… in the root (shift_dir.h). */
 bool name_is_hidden(const struct inode *dir, const char *name);
 
 /**

@@ -26,6 +26,7 @@
 #include "open_file.h"
 #include "range_stats.h"
 #include "reply.h"
+#include "shutdown.h"
 #include "size_adoption.h"
 #include "store_range.h"
 #include "upper_kernel.h"
@@ -41,14 +42,18 @@ struct range_request {
 
 /* -------------------------------------------------------------------- the store */
 
-static void tell(void *arg, const struct store_event *event)
+static int level_of(const struct store_event *event)
 {
-	char text[512];
-	const bool progress = event->kind == STORE_EVENT_PROGRESS;
-	const bool lost = event->kind == STORE_EVENT_PENDING;
-
-	store_event_describe(event, text, sizeof(text));
-	log_inode(progress ? LOG_INFO : lost ? LOG_CRIT : LOG_WARNING, arg, "%s", text);
+	switch (event->kind) {
+	case STORE_EVENT_PROGRESS:
+		return LOG_INFO;
+	case STORE_EVENT_PENDING:
+		return LOG_CRIT;
+	case STORE_EVENT_UNCHANGED:
+		return event->error == -EINTR ? LOG_INFO : LOG_WARNING;
+	default:
+		return LOG_WARNING;
+	}
 }
 
 /* The calls on the file, and on the journal's descriptor: blocks are for the caller's
@@ -84,15 +89,42 @@ static struct store_io io_as_caller(void)
 	return io;
 }
 
-static int change_by_store_range(struct inode *inode, const struct cl_range_op *op)
+static void tell(void *arg, const struct store_event *event)
 {
+	struct range_request *request = arg;
+	char text[STORE_EVENT_TEXT_MAX];
+
+	if (event->kind == STORE_EVENT_REFUSED)
+		atomic_store(&request->inode->refused, event->error);
+	store_event_describe(event, text, sizeof(text));
+	log_inode_kind(level_of(event), store_event_name(event->kind), request->inode,
+		       "%s", text);
+}
+
+/* A signal of the caller's makes it undone; the end of the mount waits a little, and
+ * leaves it to the next one. */
+static enum shift_wish wish(void *arg)
+{
+	const struct range_request *request = arg;
+
+	if (shutdown_is_overdue())
+		return SHIFT_STOP;
+	return fuse_req_interrupted(request->req) ? SHIFT_GO_BACK : SHIFT_GO_ON;
+}
+
+static int change_by_store_range(struct range_request *request)
+{
+	struct inode *inode = request->inode;
+	const struct cl_range_op *op = &request->op;
 	const struct store_io io = io_as_caller();
 	const struct store_range_ctx ctx = {
 		.io = &io,
 		.source_fd = inode->daemon->source_fd,
 		.probe = inode->daemon->store_probe,
 		.event = tell,
-		.event_arg = inode,
+		.event_arg = request,
+		.wish = wish,
+		.wish_arg = request,
 	};
 	const int fd = inode->store_write_fd;
 
@@ -127,13 +159,15 @@ static int change_store(void *arg)
 					request->op.offset, request->op.len);
 	} else {
 		credentials_pause();
-		status = change_by_store_range(inode, &request->op);
+		status = change_by_store_range(request);
 		credentials_resume();
 	}
 	credentials_leave();
 	change_end(inode);
 	if (status == STORE_BETWEEN) {
 		atomic_store(&inode->torn, true);
+		/* For ever: found anew, it would be served. */
+		inode_get(inode);
 		return -EIO;
 	}
 	if (status == 0 && request->op.kind == CL_COLLAPSE)

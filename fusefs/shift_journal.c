@@ -21,7 +21,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "shift_dir.h"
 #include "shift_journal_format.h"
 #include "store_test_point.h"
 
@@ -47,18 +46,23 @@ static bool has_name(int fd)
 	return fstat(fd, &st) == 0 && st.st_nlink > 0;
 }
 
-/* Why a journal is there already: -EBUSY live, -EEXIST left, -ENOENT not any more. */
+/* Why a journal is there already: -EBUSY live, -EEXIST left, -ENOENT not any more. One
+ * that is empty and not locked is being made at this moment, as a rule; at worst it was
+ * left then, and means nothing. */
 static int why_taken(int dir_fd, const char *name)
 {
 	const int fd =
 		openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
 	int err;
 
 	if (fd < 0)
 		return errno == ENOENT ? -ENOENT : -EEXIST;
 	err = lock(fd, LOCK_SH | LOCK_NB);
+	if (err == 0)
+		err = fstat(fd, &st) == 0 && st.st_size == 0 ? -EBUSY : -EEXIST;
 	close(fd);
-	return err == 0 ? -EEXIST : err;
+	return err;
 }
 
 /* A new file with that name, locked; -ENOENT: it or its directory went away. */
@@ -87,17 +91,23 @@ static int make_file(struct shift_journal *journal)
 	int err = -ENOENT;
 
 	for (int tries = 0; tries < MAX_TRIES && err == -ENOENT; tries++) {
-		journal->dir_fd = shift_dir_make(journal->source_fd);
-		if (journal->dir_fd < 0)
-			return journal->dir_fd;
+		err = shift_dir_make(journal->source_fd, &journal->dir);
+		if (err < 0)
+			return err;
 		STORE_CRASH_POINT(directory_made);
-		journal->fd = create_locked(journal->dir_fd, journal->name);
+		journal->fd = create_locked(journal->dir.fd, journal->name);
 		if (journal->fd >= 0)
 			return 0;
 		err = journal->fd;
-		close(journal->dir_fd);
+		close(journal->dir.fd);
 	}
 	return err;
+}
+
+static void show_name(struct shift_journal *journal)
+{
+	snprintf(journal->shown, sizeof(journal->shown), "%s/%s", journal->dir.name,
+		 journal->name);
 }
 
 static int write_record(struct shift_journal *journal, uint64_t sequence,
@@ -134,7 +144,6 @@ int shift_journal_create(const struct store_io *io, int source_fd, int target_fd
 	struct shift_journal journal = {
 		.io = io,
 		.source_fd = source_fd,
-		.owner = geteuid(),
 		.geometry = *geometry,
 		.area_bytes =
 			(area_bytes + SHIFT_AREA_ALIGN - 1) & ~(SHIFT_AREA_ALIGN - 1),
@@ -147,6 +156,8 @@ int shift_journal_create(const struct store_io *io, int source_fd, int target_fd
 
 	if (err < 0)
 		return err;
+	if (!shift_layout_fits(geometry, journal.area_bytes))
+		return -EFBIG;
 	if (fstat(target_fd, &st) < 0)
 		return -errno;
 	if (getrandom(&journal.id, sizeof(journal.id), 0) != sizeof(journal.id))
@@ -157,7 +168,10 @@ int shift_journal_create(const struct store_io *io, int source_fd, int target_fd
 	err = make_file(&journal);
 	if (err < 0)
 		return err;
-	err = write_header(&journal);
+	show_name(&journal);
+	err = shift_dir_find_rival(source_fd, &journal.dir, journal.name, st.st_uid);
+	if (err == 0)
+		err = write_header(&journal);
 	if (err < 0) {
 		(void)shift_journal_remove(&journal);
 		shift_journal_close(&journal);
@@ -271,33 +285,61 @@ static int load(struct shift_journal *journal)
 	return err < 0 ? err : choose_record(journal, header_valid, slot);
 }
 
-int shift_journal_open(const struct store_io *io, int source_fd, int dir_fd,
-		       const char *name, struct shift_journal *ret)
+/* 0, or -EPERM: not a regular file of that owner. */
+static int check_file(int fd, uid_t owner)
 {
-	struct shift_journal journal = {.io = io, .source_fd = source_fd};
 	struct stat st;
-	int err = 0;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	return S_ISREG(st.st_mode) && st.st_uid == owner ? 0 : -EPERM;
+}
+
+/* A FIFO or a device must not be opened for what it would do, nor a file whose lease
+ * would have to be broken first. */
+static int open_regular(const struct shift_dir *dir, const char *name, int flags)
+{
+	int fd = openat(dir->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	err = check_file(fd, dir->owner);
+	close(fd);
+	if (err < 0)
+		return err;
+	fd = openat(dir->fd, name,
+		    flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == EACCES || errno == ELOOP ? -EPERM : -errno;
+	err = check_file(fd, dir->owner);
+	if (err == 0)
+		return fd;
+	close(fd);
+	return err;
+}
+
+int shift_journal_open(const struct store_io *io, int source_fd,
+		       const struct shift_dir *dir, const char *name,
+		       struct shift_journal *ret)
+{
+	struct shift_journal journal = {
+		.io = io, .source_fd = source_fd, .dir = *dir};
+	int err;
 
 	snprintf(journal.name, sizeof(journal.name), "%s", name);
-	journal.fd = openat(dir_fd, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	show_name(&journal);
+	journal.fd = open_regular(dir, name, O_RDWR);
 	if (journal.fd < 0)
-		return errno == EACCES || errno == ELOOP ? -EPERM : -errno;
-	if (fstat(journal.fd, &st) < 0)
-		err = -errno;
-	else if (!S_ISREG(st.st_mode) || (st.st_uid != geteuid() && geteuid() != 0))
-		err = -EPERM;
-	else
-		err = lock(journal.fd, LOCK_EX | LOCK_NB);
+		return journal.fd;
+	err = lock(journal.fd, LOCK_EX | LOCK_NB);
 	if (err == 0 && !has_name(journal.fd))
 		err = -ENOENT;
-	if (err < 0) {
-		close(journal.fd);
-		return err;
+	if (err == 0) {
+		journal.dir.fd = fcntl(dir->fd, F_DUPFD_CLOEXEC, 0);
+		err = journal.dir.fd < 0 ? -errno : 0;
 	}
-	journal.owner = st.st_uid;
-	journal.dir_fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
-	if (journal.dir_fd < 0) {
-		err = -errno;
+	if (err < 0) {
 		close(journal.fd);
 		return err;
 	}
@@ -309,10 +351,27 @@ int shift_journal_open(const struct store_io *io, int source_fd, int dir_fd,
 	return err;
 }
 
+int shift_journal_peek(const struct store_io *io, const struct shift_dir *dir,
+		       const char *name, struct shift_journal *ret)
+{
+	struct shift_journal journal = {.io = io, .source_fd = -1, .dir = *dir};
+	int err;
+
+	journal.fd = open_regular(dir, name, O_RDONLY);
+	if (journal.fd < 0)
+		return journal.fd;
+	err = load(&journal);
+	close(journal.fd);
+	journal.fd = journal.dir.fd = -1;
+	if (err == 0)
+		*ret = journal;
+	return err;
+}
+
 void shift_journal_close(struct shift_journal *journal)
 {
 	close(journal->fd);
-	close(journal->dir_fd);
+	close(journal->dir.fd);
 }
 
 /* ----------------------------------------------------------------------- changing */
@@ -322,7 +381,7 @@ int shift_journal_sync_all(struct shift_journal *journal)
 	int err = journal->io->fdatasync(journal->fd);
 
 	if (err == 0)
-		err = journal->io->fsync_dir(journal->dir_fd);
+		err = journal->io->fsync_dir(journal->dir.fd);
 	if (err == 0)
 		err = shift_dir_sync_parent(journal->source_fd, journal->io->fsync_dir);
 	return err;
@@ -346,13 +405,13 @@ int shift_journal_record(struct shift_journal *journal,
 
 int shift_journal_remove(struct shift_journal *journal)
 {
-	if (unlinkat(journal->dir_fd, journal->name, 0) < 0 && errno != ENOENT)
+	if (unlinkat(journal->dir.fd, journal->name, 0) < 0 && errno != ENOENT)
 		return -errno;
 	STORE_CRASH_POINT(journal_unlinked);
 	/* One that says it is over may come back after a power cut, any other not. */
 	if (journal->record.state == SHIFT_DONE)
 		return 0;
-	return journal->io->fsync_dir(journal->dir_fd);
+	return journal->io->fsync_dir(journal->dir.fd);
 }
 
 void shift_journal_set_aside(struct shift_journal *journal)
@@ -360,9 +419,11 @@ void shift_journal_set_aside(struct shift_journal *journal)
 	char aside[SHIFT_JOURNAL_NAME_MAX + 8];
 
 	snprintf(aside, sizeof(aside), "%s" SHIFT_ASIDE_SUFFIX, journal->name);
-	if (renameat(journal->dir_fd, journal->name, journal->dir_fd, aside) == 0)
+	if (renameat(journal->dir.fd, journal->name, journal->dir.fd, aside) == 0) {
 		snprintf(journal->name, sizeof(journal->name), "%.*s",
 			 SHIFT_JOURNAL_NAME_MAX - 1, aside);
+		show_name(journal);
+	}
 }
 
 uint64_t shift_journal_saved_at(const struct shift_journal *journal)
@@ -387,7 +448,7 @@ struct store_event shift_journal_event(const struct shift_journal *journal,
 		.kind = kind,
 		.operation = shift_op_name(journal->geometry.op),
 		.path = journal->target.path,
-		.journal = journal->name,
+		.journal = journal->shown,
 		.offset = journal->geometry.offset,
 		.len = journal->geometry.len,
 	};

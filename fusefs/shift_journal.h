@@ -4,7 +4,7 @@
 
 /*
  * The journal of one range operation that the store cannot do in one step: a file in
- * SOURCE/.foldfs that says how far the operation is, and holds the bytes that a crash
+ * SOURCE/.foldfs (shift_dir.h) that says how far the operation is, and holds the bytes that a crash
  * would otherwise lose.
  *
  *	0       header    what is done to which file; written once
@@ -21,6 +21,7 @@
 
 #include <stdbool.h>
 
+#include "shift_dir.h"
 #include "shift_geometry.h"
 #include "shift_target.h"
 #include "store_calls.h"
@@ -52,15 +53,16 @@ struct shift_record {
 	uint64_t saved_sum; /* of the saved ones */
 };
 
-#define SHIFT_JOURNAL_NAME_MAX 64
+#define SHIFT_JOURNAL_NAME_MAX	64
+#define SHIFT_JOURNAL_SHOWN_MAX (SHIFT_DIR_NAME_MAX + SHIFT_JOURNAL_NAME_MAX)
 
 struct shift_journal {
 	const struct store_io *io;
 	int source_fd; /* not owned */
-	int dir_fd;
+	struct shift_dir dir; /* its descriptor is the journal's */
 	int fd;
-	uid_t owner; /* of the journal */
 	char name[SHIFT_JOURNAL_NAME_MAX];
+	char shown[SHIFT_JOURNAL_SHOWN_MAX]; /* below SOURCE */
 	uint64_t id; /* random; ties records to their header */
 	struct shift_geometry geometry;
 	struct shift_target target;
@@ -75,23 +77,34 @@ struct shift_journal {
  * @param target_fd   the file
  * @param area_bytes  largest window
  * @param ret         filled in; shift_journal_close() is owed on success
- * @return 0; -EBUSY: the file has a journal that is locked; -EEXIST: it has one that
- *         waits for recovery; what shift_dir_make(), open(2) and pwrite(2) say
+ * @return 0; -EBUSY: the file has a journal that is locked, or one of somebody else whose
+ *         word counts; -EEXIST: it has one of ours that waits for recovery; -EFBIG: too
+ *         much for one journal; what shift_dir_make(), open(2) and pwrite(2) say
  */
 int shift_journal_create(const struct store_io *io, int source_fd, int target_fd,
 			 const struct shift_geometry *geometry, uint64_t area_bytes,
 			 struct shift_journal *ret);
 
 /**
- * Open and lock a journal that somebody left.
- * @param dir_fd  SOURCE/.foldfs; duplicated
- * @param name    in it
- * @return 0; -EBUSY: it is live; -EPERM: it is not ours to use; -EBADMSG: it is
- * damaged; -ENODATA: an operation that had not begun: the file is untouched; both keep
- *         it open and locked, so shift_journal_close() is owed as for 0; -ENOENT: it
- *         has just gone; other failures of open(2) and pread(2)
+ * Open and lock a journal that was left in a directory of ours.
+ * @param dir   that one; its descriptor is duplicated
+ * @param name  in it
+ * @return 0; -EBUSY: it is live; -EPERM: it is not ours: another owner, or no regular
+ *         file; -EBADMSG: it is damaged; -ENODATA: an operation that had not begun: the
+ *         file is untouched; both keep it open and locked, so shift_journal_close() is
+ *         owed as for 0; -ENOENT: it has just gone; other failures of open(2) and pread(2)
  */
-int shift_journal_open(const struct store_io *io, int source_fd, int dir_fd,
+int shift_journal_open(const struct store_io *io, int source_fd,
+		       const struct shift_dir *dir, const char *name,
+		       struct shift_journal *ret);
+
+/**
+ * What a journal of somebody else's says, without a lock and without trust: only which
+ * file it is about, and whether that may be half way. Reads no more than its first 16 KiB,
+ * and only what is a regular file of the directory's owner.
+ * @return 0; -ENODATA, -EBADMSG, -EPERM as above; other failures of open(2) and pread(2)
+ */
+int shift_journal_peek(const struct store_io *io, const struct shift_dir *dir,
 		       const char *name, struct shift_journal *ret);
 
 /** Unlock and close; the file stays. */
@@ -125,26 +138,5 @@ uint64_t shift_journal_area_at(const struct shift_journal *journal, unsigned are
 /** An event about this operation; the journal's strings, error and progress 0. */
 struct store_event shift_journal_event(const struct shift_journal *journal,
 				       enum store_event_kind kind);
-
-/**
- * Finish or undo every operation that was interrupted below SOURCE, and remove
- * SOURCE/.foldfs if it is empty then. To be called before anything of SOURCE is served.
- * Journals that another foldfs holds are left alone.
- * @param source_fd  SOURCE; O_PATH is enough
- * @param event      told of each journal, in words with store_event_describe(); may be
- *                   NULL
- * @return 0: every file that could be found is whole (some journals may have been set
- *         aside: see the events); a negative errno: at least one file is between, or
- *         may be (-EPERM: .foldfs is another user's), and nothing may be served before
- *         that is mended; the events say which and how
- */
-int shift_journal_recover(int source_fd, store_event_fn *event, void *event_arg);
-
-/** The same on other system calls, for tests. */
-int shift_journal_recover_with(const struct store_io *io, int source_fd,
-			       store_event_fn *event, void *event_arg);
-
-/** Remove SOURCE/.foldfs if it is empty: for a clean unmount. */
-void shift_journal_cleanup(int source_fd);
 
 #endif

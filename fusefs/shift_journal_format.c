@@ -69,6 +69,7 @@ void shift_header_encode(const struct shift_journal *journal, void *buf)
 {
 	const struct shift_geometry *g = &journal->geometry;
 	const struct shift_target *target = &journal->target;
+	const struct shift_identity *identity = &target->identity;
 	struct disk_header disk = {
 		.magic = HEADER_MAGIC,
 		.id = journal->id,
@@ -79,16 +80,16 @@ void shift_header_encode(const struct shift_journal *journal, void *buf)
 		.destination = g->destination,
 		.size = g->size,
 		.area_bytes = journal->area_bytes,
-		.ino = target->ino,
-		.birth_s = target->birth_s,
-		.birth_ns = target->birth_ns,
-		.handle_type = target->handle_type,
-		.handle_len = target->handle_len,
+		.ino = identity->ino,
+		.birth_s = identity->birth_s,
+		.birth_ns = identity->birth_ns,
+		.handle_type = identity->handle_type,
+		.handle_len = identity->handle_len,
 		.flags = (target->on_source_device ? HEADER_ON_SOURCE_DEVICE : 0) |
 			 (target->unlinked ? HEADER_UNLINKED : 0),
 	};
 
-	memcpy(disk.handle, target->handle, sizeof(disk.handle));
+	memcpy(disk.handle, identity->handle, sizeof(disk.handle));
 	memcpy(disk.path, target->path, strlen(target->path));
 	disk.checksum = XXH3_64bits(&disk, offsetof(struct disk_header, checksum));
 	memset(buf, 0, SHIFT_HEADER_BYTES);
@@ -105,8 +106,16 @@ static bool header_is_sane(const struct disk_header *disk)
 		return false;
 	if (!memchr(disk->path, '\0', sizeof(disk->path)))
 		return false;
-	return disk->area_bytes > 0 && disk->area_bytes % SHIFT_AREA_ALIGN == 0 &&
-	       disk->area_bytes <= (uint64_t)INT64_MAX / 4;
+	return true;
+}
+
+bool shift_layout_fits(const struct shift_geometry *geometry, uint64_t area_bytes)
+{
+	const uint64_t limit = (uint64_t)INT64_MAX - SHIFT_DATA_AT - SHIFT_AREA_ALIGN;
+	const uint64_t saved = shift_saved(geometry);
+
+	return area_bytes > 0 && area_bytes % SHIFT_AREA_ALIGN == 0 && saved <= limit &&
+	       area_bytes <= (limit - saved) / 2;
 }
 
 int shift_header_decode(const void *buf, struct shift_journal *journal)
@@ -128,21 +137,21 @@ int shift_header_decode(const void *buf, struct shift_journal *journal)
 		.size = disk.size,
 	};
 	if (shift_geometry_check(&geometry) < 0 ||
-	    shift_saved(&geometry) > (uint64_t)INT64_MAX / 4)
+	    !shift_layout_fits(&geometry, disk.area_bytes))
 		return -EBADMSG;
 	journal->id = disk.id;
 	journal->geometry = geometry;
 	journal->area_bytes = disk.area_bytes;
 	journal->target = (struct shift_target){
-		.ino = disk.ino,
-		.birth_s = disk.birth_s,
-		.birth_ns = disk.birth_ns,
-		.handle_type = disk.handle_type,
-		.handle_len = disk.handle_len,
+		.identity = {.ino = disk.ino,
+			     .birth_s = disk.birth_s,
+			     .birth_ns = disk.birth_ns,
+			     .handle_type = disk.handle_type,
+			     .handle_len = disk.handle_len},
 		.on_source_device = disk.flags & HEADER_ON_SOURCE_DEVICE,
 		.unlinked = disk.flags & HEADER_UNLINKED,
 	};
-	memcpy(journal->target.handle, disk.handle, sizeof(disk.handle));
+	memcpy(journal->target.identity.handle, disk.handle, sizeof(disk.handle));
 	memcpy(journal->target.path, disk.path, sizeof(disk.path));
 	return 0;
 }

@@ -18,6 +18,10 @@
 #define SHIFT_DATA_AT	   ((uint64_t)1 << 20)
 #define SHIFT_AREA_ALIGN   ((uint64_t)1 << 20)
 
+/** Whether the saved bytes and both areas of a journal lie within what a file can hold:
+ *  asked by whoever writes a header and whoever reads one. The geometry is checked. */
+bool shift_layout_fits(const struct shift_geometry *geometry, uint64_t area_bytes);
+
 /** journal->id, geometry, target and area_bytes as SHIFT_HEADER_BYTES bytes. */
 void shift_header_encode(const struct shift_journal *journal, void *buf);
 /** The reverse. @return 0 or -EBADMSG, nothing set then */

@@ -35,6 +35,7 @@
 #include <linux/magic.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <time.h>
 
 #include "shift_window.h"
 #include "store_test_point.h"
@@ -48,8 +49,33 @@
 #define DISK_STAGE_BELOW_BYTES	 ((uint64_t)16 << 20)
 #define MEMORY_WINDOW_BYTES	 ((uint64_t)128 << 10)
 #define MEMORY_STAGE_BELOW_BYTES ((uint64_t)64 << 10)
-/* Between two tellings of how far it is. */
-#define PROGRESS_BYTES		 ((uint64_t)64 << 20)
+/* Between two tellings of how far it is: in time, since bytes may be holes. */
+#define PROGRESS_MS		 10000u
+
+static uint64_t monotonic_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* Whether somebody wants it to end, as far as it can be listened to: a way back cannot
+ * be turned round, and at its end the way on is the shorter one. */
+static bool is_unwanted(void *arg)
+{
+	const struct shift_run *run = arg;
+	const struct shift_record *rec = &run->journal->record;
+	const enum shift_wish wish = run->wish ? run->wish(run->wish_arg) : SHIFT_GO_ON;
+
+	return wish == SHIFT_STOP || (wish == SHIFT_GO_BACK && !rec->undo &&
+				      rec->state != SHIFT_FINISHING);
+}
+
+static bool must_stop(const struct shift_run *run)
+{
+	return run->wish && run->wish(run->wish_arg) == SHIFT_STOP;
+}
 
 static void tell_progress(struct shift_run *run, uint64_t frontier)
 {
@@ -58,12 +84,15 @@ static void tell_progress(struct shift_run *run, uint64_t frontier)
 	struct store_event event =
 		shift_journal_event(run->journal, STORE_EVENT_PROGRESS);
 
+	if (!run->event)
+		return;
 	event.total = count;
 	event.done = shift_brings_down(run, rec) ? frontier : count - frontier;
-	if (!run->event ||
-	    (event.done < event.total && event.done < run->told_bytes + PROGRESS_BYTES))
+	if (run->clock_ms() - run->told_ms < PROGRESS_MS &&
+	    !(run->has_told && event.done == event.total))
 		return;
-	run->told_bytes = event.done;
+	run->told_ms = run->clock_ms();
+	run->has_told = true;
 	run->event(run->event_arg, &event);
 }
 
@@ -178,6 +207,9 @@ static int run_on(struct shift_run *run, bool *ret_in_flight)
 	while (err == 0 && frontier_after(run) != goal(run)) {
 		const uint64_t sequence = run->journal->sequence;
 
+		*ret_in_flight = false;
+		if (is_unwanted(run))
+			return -EINTR;
 		err = shift_window_next(run, frontier_after(run));
 		*ret_in_flight = run->journal->sequence != sequence;
 		if (err == 0)
@@ -249,7 +281,13 @@ static void set_defaults(struct shift_run *run)
 {
 	const bool memory = is_in_memory(run->fd) && is_in_memory(run->journal->fd);
 
-	run->told_bytes = 0;
+	if (!run->clock_ms)
+		run->clock_ms = monotonic_ms;
+	run->told_ms = run->clock_ms();
+	run->has_told = false;
+	run->is_synced = false;
+	run->copy.stop = is_unwanted;
+	run->copy.stop_arg = run;
 	run->window_bytes &= ~(uint64_t)(SHIFT_ALIGNMENT - 1);
 	if (run->window_bytes == 0)
 		run->window_bytes = memory ? MEMORY_WINDOW_BYTES : DISK_WINDOW_BYTES;
@@ -274,7 +312,8 @@ enum shift_outcome shift_run(struct shift_run *run, int *ret_error)
 		return was_undo ? SHIFT_IS_BEFORE : SHIFT_IS_AFTER;
 	if (run->journal->record.state == SHIFT_PREPARED)
 		return SHIFT_IS_BEFORE;
-	if (!was_undo && !is_cut(run) && turn_round(run, in_flight) == 0)
+	if (!must_stop(run) && !was_undo && !is_cut(run) &&
+	    turn_round(run, in_flight) == 0)
 		return SHIFT_IS_BEFORE;
 	return SHIFT_IS_BETWEEN;
 }

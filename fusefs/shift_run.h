@@ -12,6 +12,7 @@
 
 #include "shift_journal.h"
 #include "store_copy.h"
+#include "store_range.h"
 
 struct shift_run {
 	const struct store_io *io;
@@ -23,9 +24,16 @@ struct shift_run {
 	/* Shifts by less are staged in the journal, others copied directly; 0: the
 	 * default. */
 	uint64_t stage_below_bytes;
-	uint64_t told_bytes;   /* the engine's own: last progress */
 	store_event_fn *event; /* may be NULL */
 	void *event_arg;
+	/* What somebody wants of it meanwhile; asked for each piece; NULL: nothing. */
+	enum shift_wish (*wish)(void *arg);
+	void *wish_arg;
+	uint64_t (*clock_ms)(void); /* NULL: the real one */
+	/* The engine's own. */
+	bool is_synced;	  /* nothing that was written to the file before can be lost */
+	uint64_t told_ms; /* when its progress was told last */
+	bool has_told;
 };
 
 enum shift_outcome {
@@ -43,8 +51,10 @@ uint64_t shift_run_area_bytes(const struct shift_geometry *geometry, bool clone)
  * unless the file was never touched or is between.
  * @param ret_error  why it failed, a negative errno; 0 if it did not. An operation that
  *                   was on its way back already has not failed
- * Blocks for as long as the bytes take. Cannot be cancelled: half an operation is what
- * this is here to prevent.
+ * Blocks for as long as the bytes take. SHIFT_GO_BACK is a failure like any other, with
+ * -EINTR; but once the file has been cut, or what it gives back been punched, the way on is
+ * the only one, and short. SHIFT_STOP ends it at the next piece, on the way back, too:
+ * SHIFT_IS_BETWEEN with -EINTR, the journal complete.
  */
 enum shift_outcome shift_run(struct shift_run *run, int *ret_error);
 

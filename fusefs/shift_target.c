@@ -7,12 +7,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -20,7 +18,8 @@
 
 /* ----------------------------------------------------------------------- describe */
 
-static int describe_inode(int fd, struct shift_target *target, uint64_t *ret_dev)
+static int describe_inode(int fd, struct shift_identity *identity, uint64_t *ret_dev,
+			  bool *ret_unlinked)
 {
 	struct statx stx;
 
@@ -28,11 +27,11 @@ static int describe_inode(int fd, struct shift_target *target, uint64_t *ret_dev
 		return -errno;
 	if (!S_ISREG(stx.stx_mode))
 		return -ENODEV;
-	target->ino = stx.stx_ino;
-	target->unlinked = stx.stx_nlink == 0;
+	identity->ino = stx.stx_ino;
+	*ret_unlinked = stx.stx_nlink == 0;
 	if (stx.stx_mask & STATX_BTIME) {
-		target->birth_s = stx.stx_btime.tv_sec;
-		target->birth_ns = stx.stx_btime.tv_nsec;
+		identity->birth_s = stx.stx_btime.tv_sec;
+		identity->birth_ns = stx.stx_btime.tv_nsec;
 	}
 	*ret_dev = (uint64_t)stx.stx_dev_major << 32 | stx.stx_dev_minor;
 	return 0;
@@ -45,7 +44,7 @@ union handle {
 };
 
 /* A store without handles is no failure: the other marks have to do. */
-static void describe_handle(int fd, struct shift_target *target)
+static void describe_handle(int fd, struct shift_identity *identity)
 {
 	union handle h = {.handle = {.handle_bytes = SHIFT_HANDLE_MAX}};
 	int mount_id;
@@ -53,9 +52,9 @@ static void describe_handle(int fd, struct shift_target *target)
 	if (name_to_handle_at(fd, "", &h.handle, &mount_id, AT_EMPTY_PATH) < 0 ||
 	    h.handle.handle_bytes > SHIFT_HANDLE_MAX)
 		return;
-	target->handle_type = h.handle.handle_type;
-	target->handle_len = h.handle.handle_bytes;
-	memcpy(target->handle, h.handle.f_handle, h.handle.handle_bytes);
+	identity->handle_type = h.handle.handle_type;
+	identity->handle_len = h.handle.handle_bytes;
+	memcpy(identity->handle, h.handle.f_handle, h.handle.handle_bytes);
 }
 
 /* The path of a descriptor as /proc tells it; false if it has none. */
@@ -98,14 +97,14 @@ int shift_target_describe(int source_fd, int fd, struct shift_target *ret_target
 	int err;
 
 	memset(&target, 0, sizeof(target));
-	err = describe_inode(fd, &target, &dev);
+	err = describe_inode(fd, &target.identity, &dev, &target.unlinked);
 	if (err < 0)
 		return err;
 	if (fstat(source_fd, &source) < 0)
 		return -errno;
 	target.on_source_device =
 		dev == ((uint64_t)major(source.st_dev) << 32 | minor(source.st_dev));
-	describe_handle(fd, &target);
+	describe_handle(fd, &target.identity);
 	describe_path(source_fd, fd, &target);
 	*ret_target = target;
 	return 0;
@@ -113,62 +112,48 @@ int shift_target_describe(int source_fd, int fd, struct shift_target *ret_target
 
 /* --------------------------------------------------------------------------- open */
 
-static bool is_target(int fd, const struct shift_target *want)
+int shift_identity_is(const struct shift_identity *want, int fd)
 {
-	struct shift_target found;
+	struct shift_identity found;
+	bool ignored;
 	uint64_t dev;
+	int err;
 
 	memset(&found, 0, sizeof(found));
-	if (describe_inode(fd, &found, &dev) < 0 || found.ino != want->ino)
-		return false;
-	if (found.birth_s != want->birth_s || found.birth_ns != want->birth_ns)
-		return false;
+	err = describe_inode(fd, &found, &dev, &ignored);
+	if (err < 0)
+		return err == -ENODEV ? 0 : err;
+	if (found.ino != want->ino || found.birth_s != want->birth_s ||
+	    found.birth_ns != want->birth_ns)
+		return 0;
 	describe_handle(fd, &found);
 	return found.handle_type == want->handle_type &&
 	       found.handle_len == want->handle_len &&
 	       memcmp(found.handle, want->handle, want->handle_len) == 0;
 }
 
-int shift_open_beneath(int source_fd, const char *path, int flags)
-{
-	/* With O_PATH nothing is opened that could block, and openat2(2) is strict. */
-	const int harmless = flags & O_PATH ? 0 : O_NONBLOCK | O_NOCTTY;
-	const struct open_how how = {
-		.flags = (unsigned)(flags | harmless | O_NOFOLLOW | O_CLOEXEC),
-		.resolve =
-			RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
-	};
-	const long fd = syscall(SYS_openat2, source_fd, path, &how, sizeof(how));
-
-	return fd < 0 ? -errno : (int)fd;
-}
-
-/* "There is no such file below SOURCE", however it is said. */
-static bool means_absent(int err)
-{
-	return err == -ENOENT || err == -ENOTDIR || err == -ELOOP || err == -EXDEV ||
-	       err == -ENAMETOOLONG;
-}
-
 /* O_PATH first: opening what is not the file could have effects (a FIFO, a device), and
- * "not the file" must not look like "may not open it". */
+ * "not the file" must not look like "may not open it".
+ * ret_found: whether the file is there, opened or not. */
 static int open_if_target(int source_fd, const char *path,
-			  const struct shift_target *target)
+			  const struct shift_target *target, bool *ret_found)
 {
 	int fd = shift_open_beneath(source_fd, path, O_PATH);
+	int same;
 
+	*ret_found = false;
 	if (fd < 0)
-		return means_absent(fd) ? -ENOENT : fd;
-
-	const bool same = is_target(fd, target);
-
+		return shift_means_absent(fd) ? -ENOENT : fd;
+	same = shift_identity_is(&target->identity, fd);
 	close(fd);
-	if (!same)
-		return -ENOENT;
+	if (same <= 0)
+		return same < 0 ? same : -ENOENT;
+	*ret_found = true;
 	fd = shift_open_beneath(source_fd, path, O_RDWR);
-	if (fd >= 0 && !is_target(fd, target)) {
+	if (fd >= 0 && shift_identity_is(&target->identity, fd) != 1) {
 		close(fd);
-		return -ENOENT;
+		*ret_found = false;
+		return -ENOENT; /* replaced just now */
 	}
 	return fd;
 }
@@ -177,18 +162,19 @@ static int open_if_target(int source_fd, const char *path,
  * SOURCE's own file system. */
 static bool is_deleted(int source_fd, const struct shift_target *target)
 {
-	union handle h = {.handle = {.handle_bytes = target->handle_len,
-				     .handle_type = target->handle_type}};
+	const struct shift_identity *identity = &target->identity;
+	union handle h = {.handle = {.handle_bytes = identity->handle_len,
+				     .handle_type = identity->handle_type}};
 	int mount_fd;
 	int fd;
 	int saved_errno;
 
-	if (target->handle_len == 0 || !target->on_source_device)
+	if (identity->handle_len == 0 || !target->on_source_device)
 		return false;
 	mount_fd = openat(source_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (mount_fd < 0)
 		return false;
-	memcpy(h.handle.f_handle, target->handle, target->handle_len);
+	memcpy(h.handle.f_handle, identity->handle, identity->handle_len);
 	fd = open_by_handle_at(mount_fd, &h.handle, O_PATH | O_CLOEXEC);
 	saved_errno = errno;
 	close(mount_fd);
@@ -204,25 +190,37 @@ struct search {
 	const struct shift_target *target;
 };
 
-static int try_candidate(void *arg, const char *path)
+static int try_candidate(const void *arg, const char *path)
 {
 	const struct search *search = arg;
+	bool ignored;
 
-	return open_if_target(search->source_fd, path, search->target);
+	return open_if_target(search->source_fd, path, search->target, &ignored);
 }
 
-int shift_target_open(int source_fd, const struct shift_target *target)
+int shift_target_open(int source_fd, const struct shift_target *target,
+		      bool (*stop)(void *arg), void *stop_arg)
 {
+	const struct search search = {source_fd, target};
+	bool found = false;
 	int fd = -ENOENT;
 
 	if (target->unlinked)
 		return -ESTALE;
 	if (target->path[0])
-		fd = open_if_target(source_fd, target->path, target);
-	if (fd != -ENOENT)
+		fd = open_if_target(source_fd, target->path, target, &found);
+	if (fd >= 0 || found)
 		return fd;
 	if (is_deleted(source_fd, target))
 		return -ESTALE;
-	return shift_search(source_fd, target->ino, try_candidate,
-			    &(struct search){source_fd, target});
+	/* What keeps us from its path (-EACCES) may be that somebody has moved it. */
+	return shift_search(source_fd,
+			    &(struct shift_search){
+				    .ino = target->identity.ino,
+				    .found = try_candidate,
+				    .found_arg = &search,
+				    .stop = stop,
+				    .stop_arg = stop_arg,
+			    },
+			    fd == -ENOENT ? 0 : fd);
 }

@@ -7,6 +7,11 @@
  * data: holes are free, and a window may span a terabyte of them. Of places that are
  * further apart than a window is long, none is staged: bytes are then written once
  * instead of twice. By reflink, one window takes all.
+ *
+ * Where both places of a stretch are holes, they show the same already, and the frontier
+ * passes it at one stroke: an operation on an exbibyte of hole takes as long as one on
+ * nothing. What is a hole must be one durably by then, or an older byte of that place
+ * could come back below the frontier; so the file is synced once before.
  */
 
 #include "shift_window.h"
@@ -16,8 +21,10 @@
 
 #include "store_test_point.h"
 
-/* Holes cost nothing, so a window may span far more than it holds. */
+/* Holes cost nothing, so a window may span far more than it holds. Two of the longest, and
+ * the largest saved range, fit into a file. */
 #define MAX_COPIED_SPAN	    ((uint64_t)1 << 40)
+#define MAX_CLONED_SPAN	    ((uint64_t)1 << 60)
 /* Back from a full disk: what one area gives back is room for many of these. */
 #define UNDO_WINDOW_DIVISOR 16
 
@@ -30,7 +37,7 @@ uint64_t shift_run_area_bytes(const struct shift_geometry *geometry, bool clone)
 {
 	const uint64_t count = shift_count(geometry);
 
-	return clone ? count : min_u64(count, MAX_COPIED_SPAN);
+	return min_u64(count, clone ? MAX_CLONED_SPAN : MAX_COPIED_SPAN);
 }
 
 static struct store_place high_place(const struct shift_run *run, uint64_t start)
@@ -178,12 +185,93 @@ static void plan(const struct shift_run *run, uint64_t frontier,
 	rec->bytes = down ? room : frontier - rec->start;
 }
 
+/* ---------------------------------------------------------------------------- holes */
+
+/* How much of the run from `start` on is hole at both its places, at most len bytes. */
+static int shared_hole(const struct shift_run *run, uint64_t start, uint64_t len,
+		       uint64_t *ret_bytes)
+{
+	uint64_t bytes = len;
+	int err = store_copy_hole_bytes(run->io, shift_low_place(run, start), bytes,
+					&bytes);
+
+	if (err == 0)
+		err = store_copy_hole_bytes(run->io, high_place(run, start), bytes,
+					    &bytes);
+	*ret_bytes = bytes;
+	return err;
+}
+
+/* Whether [start, start + len) of the run is nothing else. */
+static int is_shared_hole(const struct shift_run *run, uint64_t start, uint64_t len,
+			  bool *ret_is)
+{
+	uint64_t bytes = 0;
+	const int err = shared_hole(run, start, len, &bytes);
+
+	*ret_is = err == 0 && bytes == len;
+	return err;
+}
+
+/* The store tells where data begins, not where it ended; so upwards along the file it is
+ * one question, and downwards steps that double as long as they find nothing. */
+static int skip_up_from_end(const struct shift_run *run, uint64_t *frontier)
+{
+	bool skips = true;
+	int err = 0;
+
+	while (err == 0 && *frontier > 0 && skips) {
+		uint64_t start = window_start(false, *frontier, 1);
+
+		err = is_shared_hole(run, start, *frontier - start, &skips);
+		if (err < 0 || !skips)
+			break;
+		*frontier = start;
+		for (uint64_t step = SHIFT_ALIGNMENT; err == 0 && step <= start;
+		     step *= 2) {
+			bool hole;
+
+			err = is_shared_hole(run, start - step, step, &hole);
+			if (err < 0 || !hole)
+				break;
+			start -= step;
+			*frontier = start;
+		}
+	}
+	return err;
+}
+
+/* Past the holes that begin at a frontier. The file is durable if it has moved. */
+static int skip_holes(struct shift_run *run, bool down, uint64_t *frontier)
+{
+	const uint64_t from = *frontier;
+	uint64_t bytes = 0;
+	int err;
+
+	if (down) {
+		err = shared_hole(run, from, shift_count(shift_geometry_of(run)) - from,
+				  &bytes);
+		*frontier = from + bytes;
+	} else {
+		err = skip_up_from_end(run, frontier);
+	}
+	if (err == 0 && *frontier != from && !run->is_synced) {
+		err = run->io->fdatasync(run->fd);
+		run->is_synced = err == 0;
+	}
+	return err;
+}
+
+/* --------------------------------------------------------------- staging, applying */
+
 /* The sync keeps the record that will name these bytes from being durable first. */
 static int stage(struct shift_run *run, struct shift_record *rec)
 {
 	const bool down = shift_brings_down(run, rec);
 	int err;
 
+	if (rec->bytes == 0)
+		rec->staged = false; /* nothing but holes was left */
 	if (!rec->staged)
 		return 0;
 	/* Not the area that the latest record relies on. */
@@ -220,6 +308,8 @@ int shift_window_apply(struct shift_run *run)
 	STORE_CRASH_POINT(window_applied);
 	if (err == 0)
 		err = run->io->fdatasync(run->fd);
+	if (err == 0)
+		run->is_synced = true;
 	STORE_CRASH_POINT(window_durable);
 	return err;
 }
@@ -227,8 +317,11 @@ int shift_window_apply(struct shift_run *run)
 int shift_window_next(struct shift_run *run, uint64_t frontier)
 {
 	struct shift_record rec = run->journal->record;
-	int err;
+	int err = skip_holes(run, shift_brings_down(run, &rec), &frontier);
 
+	STORE_CRASH_POINT(holes_skipped);
+	if (err < 0)
+		return err;
 	rec.state = SHIFT_RUNNING;
 	do {
 		plan(run, frontier, &rec);

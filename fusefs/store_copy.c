@@ -118,6 +118,12 @@ static int next_segment(const struct store_io *io, struct store_place place,
 	return 0;
 }
 
+int store_copy_hole_bytes(const struct store_io *io, struct store_place place,
+			  uint64_t len, uint64_t *ret_bytes)
+{
+	return next_data(io, place, 0, len, ret_bytes);
+}
+
 uint64_t store_copy_data_bytes(const struct store_io *io, struct store_place place,
 			       uint64_t len, uint64_t limit)
 {
@@ -288,13 +294,21 @@ static int walk_data(const struct walk *walk, struct segment seg)
 	return err;
 }
 
+static int check_stop(const struct store_copy *copy)
+{
+	return copy->stop && copy->stop(copy->stop_arg) ? -EINTR : 0;
+}
+
 static int walk_range(const struct walk *walk, uint64_t len)
 {
 	struct segment seg = {.end = 0};
 	int err = 0;
 
 	while (seg.end < len && err == 0) {
-		err = next_segment(walk->copy->io, walk->from, seg.end, len, &seg);
+		err = check_stop(walk->copy);
+		if (err == 0)
+			err = next_segment(walk->copy->io, walk->from, seg.end, len,
+					   &seg);
 		if (err < 0)
 			break;
 		if (seg.data)
@@ -393,9 +407,12 @@ int store_copy_write_zeros(struct store_copy *copy, struct store_place place,
 	len = min_u64(len, (uint64_t)st.st_size - place.offset);
 	copy->held_bytes = 0;
 	memset(copy->buf, 0, BUFFER_BYTES);
-	for (uint64_t pos = 0; pos < len && err == 0; pos += BUFFER_BYTES)
-		err = write_all(copy->io, plus(place, pos), copy->buf,
-				min_u64(len - pos, BUFFER_BYTES));
+	for (uint64_t pos = 0; pos < len && err == 0; pos += BUFFER_BYTES) {
+		err = check_stop(copy);
+		if (err == 0)
+			err = write_all(copy->io, plus(place, pos), copy->buf,
+					min_u64(len - pos, BUFFER_BYTES));
+	}
 	return err;
 }
 

@@ -17,6 +17,9 @@ struct store_copy {
 	const struct store_io *io;
 	bool clone; /* try reflinks first; cleared when the store refuses one */
 	void *buf;
+	/* Asked for each piece whether to give up, with -EINTR; NULL: never. */
+	bool (*stop)(void *arg);
+	void *stop_arg;
 	/* What the buffer still has: `held_bytes`, 0 if nothing, of a file. */
 	int held_fd;
 	uint64_t held_offset;
@@ -39,8 +42,8 @@ struct store_place {
  * otherwise.
  * @param from  the range lies inside its file
  * @param len   bytes, any; the ranges do not overlap
- * @return 0; -EIO if `from` got shorter meanwhile; what the store said: then anything
- *         may be in the range
+ * @return 0; -EIO if `from` got shorter meanwhile; -EINTR: copy->stop; what the store said:
+ *         then anything may be in the range
  */
 int store_copy_range(struct store_copy *copy, struct store_place from,
 		     struct store_place to, uint64_t len);
@@ -74,6 +77,11 @@ int store_copy_punch(struct store_copy *copy, struct store_place place, uint64_t
 /** The same by writing zeros, which keeps blocks allocated. */
 int store_copy_write_zeros(struct store_copy *copy, struct store_place place,
 			   uint64_t len);
+
+/** How many bytes from a place on are hole, at most len; 0 where the store does not tell.
+ *  @return 0 or -EIO */
+int store_copy_hole_bytes(const struct store_io *io, struct store_place place,
+			  uint64_t len, uint64_t *ret_bytes);
 
 /** How many bytes of data a range holds, counted no further than to `limit`; all of
  *  them where the store does not tell. */

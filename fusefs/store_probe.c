@@ -64,19 +64,19 @@ void store_probe_free(struct store_probe *probe)
 static int open_named(int source_fd)
 {
 	char name[64];
-	int dir_fd = shift_dir_make(source_fd);
-	int fd;
+	struct shift_dir dir;
+	int fd = shift_dir_make(source_fd, &dir);
 
-	if (dir_fd < 0)
-		return dir_fd;
+	if (fd < 0)
+		return fd;
 	snprintf(name, sizeof(name), SHIFT_PROBE_PREFIX "%ld", (long)getpid());
-	fd = openat(dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+	fd = openat(dir.fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
 		    0600);
 	if (fd < 0)
 		fd = -errno;
 	else
-		(void)unlinkat(dir_fd, name, 0);
-	close(dir_fd);
+		(void)unlinkat(dir.fd, name, 0);
+	close(dir.fd);
 	shift_dir_remove(source_fd);
 	return fd;
 }

@@ -91,7 +91,7 @@ static int refuse(const struct store_range_ctx *ctx, int fd,
 		event.kind = STORE_EVENT_LIVE;
 		break;
 	case -EEXIST:
-		event.kind = STORE_EVENT_PENDING;
+		event.kind = STORE_EVENT_WAITING;
 		result = -EBUSY;
 		break;
 	case -EACCES:
@@ -134,6 +134,9 @@ static int shift(const struct store_range_ctx *ctx, int fd,
 		.stage_below_bytes = ctx->stage_below_bytes,
 		.event = ctx->event,
 		.event_arg = ctx->event_arg,
+		.wish = ctx->wish,
+		.wish_arg = ctx->wish_arg,
+		.clock_ms = ctx->clock_ms,
 	};
 	enum shift_outcome outcome;
 	int err = store_copy_init(&run.copy, io, clone);
@@ -148,7 +151,9 @@ static int shift(const struct store_range_ctx *ctx, int fd,
 	}
 	outcome = shift_run(&run, &err);
 	if (outcome == SHIFT_IS_BETWEEN)
-		tell_failure(ctx, &journal, STORE_EVENT_PENDING, err);
+		tell_failure(ctx, &journal,
+			     err == -EINTR ? STORE_EVENT_STOPPED : STORE_EVENT_PENDING,
+			     err);
 	else if (outcome == SHIFT_IS_BEFORE)
 		tell_failure(ctx, &journal, STORE_EVENT_UNCHANGED, err);
 	if (outcome != SHIFT_IS_BETWEEN) {

@@ -14,9 +14,10 @@
  *   0            done
  *   -errno       failed, and the file shows what it did before
  *   STORE_BETWEEN  failed half way, and could not be undone: the caller must not let
- *                anybody see the file any more; the next shift_journal_recover()
+ *                anybody see the file any more; the next shift_recover()
  *                finishes or undoes it. Only collapse, insert and move, and only after
- *                a second failure while undoing the first.
+ *                a second failure while undoing the first, or because ctx->wish said
+ *                SHIFT_STOP
  *
  * Errors of all: -EINVAL: len is 0; -EFBIG; -ENODEV or -EISDIR: no regular file; -EPERM:
  * append-only or immutable; what the store says (-ENOSPC, -EDQUOT, -EIO, -ETXTBSY, …).
@@ -24,13 +25,19 @@
  * shift_geometry_check() says; -EOPNOTSUPP: the store can only copy, and no journal can
  * be made because SOURCE may not be written; programs that get this fall back to copying
  * the file themselves, which they can. -EBUSY: another foldfs on the same SOURCE is
- * at work on the file, or it waits for recovery.
+ * at work on the file, or it waits for recovery. -EINTR: ctx->wish said SHIFT_GO_BACK.
  */
 
 #include "store_event.h"
 #include "store_probe.h"
 
 #define STORE_BETWEEN 1
+
+enum shift_wish {
+	SHIFT_GO_ON = 0,
+	SHIFT_GO_BACK, /* whoever asked for the operation wants it no more */
+	SHIFT_STOP,    /* nobody can wait for it: leave it to recovery */
+};
 
 enum store_avoid {
 	STORE_AVOID_NATIVE = 1,	 /* no fallocate with COLLAPSE or INSERT */
@@ -42,11 +49,15 @@ struct store_range_ctx {
 	struct store_probe *probe; /* shared by everybody */
 	store_event_fn *event;	   /* may be NULL */
 	void *event_arg;
+	/* What somebody wants of a long operation meanwhile (shift_run.h); may be NULL. */
+	enum shift_wish (*wish)(void *arg);
+	void *wish_arg;
 	/* For tests and measurements; 0 and NULL otherwise. */
 	unsigned avoid; /* enum store_avoid */
 	const struct store_io *io;
 	uint64_t window_bytes; /* see shift_run.h */
 	uint64_t stage_below_bytes;
+	uint64_t (*clock_ms)(void);
 };
 
 /** Remove [offset, offset + len), bytes; what follows moves down. Must end before the

@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "shift_journal.h"
+#include "shift_recover.h"
 #include "store_range.h"
 
 #define RUNS 3
@@ -161,7 +161,7 @@ int main(int argc, char **argv)
 	status = bench(&ctx, strtoull(argv[2], NULL, 10) << 20, argv[3],
 		       strtoull(argv[4], NULL, 10) << 10);
 	unlinkat(ctx.source_fd, "bench-store-range.tmp", 0);
-	shift_journal_cleanup(ctx.source_fd);
+	shift_recover_cleanup(ctx.source_fd);
 	store_probe_free(ctx.probe);
 	return status;
 }

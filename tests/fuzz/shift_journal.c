@@ -29,6 +29,7 @@
 #include "fuzz.h"
 #include "shift_dir.h"
 #include "shift_journal_format.h"
+#include "shift_recover.h"
 #include "store_range.h"
 #include "store_test_point.h"
 
@@ -372,6 +373,14 @@ static void note(void *arg, const struct store_event *event)
 	fuzz_require(store_event_describe(event, text, sizeof(text)) > 0);
 }
 
+static void shut(void *arg, const struct shift_identity *file, uid_t owner)
+{
+	(void)arg;
+	(void)file;
+	(void)owner;
+	told = true;
+}
+
 static void check_file(const struct start *start, const struct journal *journal,
 		       int err)
 {
@@ -399,7 +408,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	put(file_fd, &start->file);
 	put_journal(&journal);
 	told = false;
-	err = shift_journal_recover(source_fd, note, NULL);
+	err = shift_recover(source_fd, &(struct shift_recover_calls){.event = note,
+								    .shut = shut});
 	if (how != 1)
 		check_file(start, &journal, err);
 	fuzz_require(is(other, &other_content));

@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "shift_journal.h"
+#include "shift_recover.h"
 
 #define PAGE ((uint64_t)4096)
 
@@ -178,9 +178,48 @@ bool rig_was_told(const struct rig *rig, enum store_event_kind kind)
 	return false;
 }
 
+static void note_shut(void *arg, const struct shift_identity *file, uid_t owner)
+{
+	struct rig *rig = arg;
+
+	if (rig->nshut < RIG_EVENTS) {
+		rig->shut[rig->nshut].file = *file;
+		rig->shut[rig->nshut].owner = owner;
+	}
+	rig->nshut++;
+}
+
 int rig_recover(struct rig *rig)
 {
-	return shift_journal_recover(rig->source_fd, rig_note, rig);
+	return rig_recover_on(rig, NULL);
+}
+
+int rig_recover_on(struct rig *rig, const struct store_io *io)
+{
+	rig->nshut = 0;
+	return shift_recover(rig->source_fd, &(struct shift_recover_calls){
+						     .event = rig_note,
+						     .shut = note_shut,
+						     .stop = rig->stop,
+						     .arg = rig,
+						     .io = io,
+					     });
+}
+
+bool rig_is_shut(const struct rig *rig, const char *name)
+{
+	const int fd = openat(rig->source_fd, name, O_PATH | O_CLOEXEC);
+	bool shut = false;
+	struct stat st;
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(fstat(fd, &st), 0);
+	for (size_t i = 0; i < rig->nshut && i < RIG_EVENTS; i++)
+		shut = shut || ((rig->shut[i].owner == SHIFT_ANY_OWNER ||
+				 rig->shut[i].owner == st.st_uid) &&
+				shift_identity_is(&rig->shut[i].file, fd) == 1);
+	close(fd);
+	return shut;
 }
 
 bool rig_has_dir(const struct rig *rig)

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "shift_geometry.h"
+#include "shift_target.h"
 #include "store_range.h"
 
 #define RIG_EVENTS 64
@@ -30,7 +31,14 @@ struct rig {
 	/* What was told: kinds in order, and the last text. */
 	size_t nevents;
 	enum store_event_kind events[RIG_EVENTS];
-	char text[1024];
+	char text[STORE_EVENT_TEXT_MAX];
+	/* Files that recovery will not have served. */
+	size_t nshut;
+	struct {
+		struct shift_identity file;
+		uid_t owner;
+	} shut[RIG_EVENTS];
+	bool (*stop)(void *rig); /* for recovery */
 };
 
 /**
@@ -49,8 +57,12 @@ bool rig_was_told(const struct rig *rig, enum store_event_kind kind);
 /** Call back for events; arg is the rig. */
 void rig_note(void *arg, const struct store_event *event);
 
-/** shift_journal_recover() on SOURCE; events are noted. */
+/** shift_recover() on SOURCE; events are noted. */
 int rig_recover(struct rig *rig);
+/** The same on other system calls. */
+int rig_recover_on(struct rig *rig, const struct store_io *io);
+/** Whether the last recovery said that a file must not be served. */
+bool rig_is_shut(const struct rig *rig, const char *name);
 /** Whether SOURCE/.foldfs exists. */
 bool rig_has_dir(const struct rig *rig);
 /** The one file in SOURCE/.foldfs; fails the test if there is not exactly one. */

@@ -7,12 +7,14 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "shift_journal_format.h"
@@ -274,23 +276,378 @@ START_TEST(making_a_journal_and_recovering_do_not_race)
 }
 END_TEST
 
-START_TEST(another_user_s_journal_blocks_the_mount)
+/* ------------------------------------------------------------------- whose they are */
+
+#define SOMEBODY 65534
+#define ANOTHER	 65533
+
+static bool takes_root(void)
+{
+	if (geteuid() != 0)
+		fprintf(stderr, "SKIP: takes root to make what is another user's\n");
+	return geteuid() == 0;
+}
+
+static void give(const char *name, uid_t uid)
+{
+	ck_assert_int_eq(fchownat(rig.source_fd, name, uid, uid, AT_SYMLINK_NOFOLLOW),
+			 0);
+}
+
+/* A journal of root's about "file", as somebody would have it: in a directory of his. */
+static void interrupt_as(uid_t dir_owner, uid_t journal_owner, uid_t file_owner)
 {
 	char path[256];
 
-	if (geteuid() != 0) {
-		fprintf(stderr, "SKIP: takes root to become somebody else\n");
-		return;
-	}
 	interrupt("file", STORE_POINT_window_recorded, 1);
 	rig_journal_path(&rig, path);
-	/* As its owner would be, root may finish it, but only on that owner's files. */
-	ck_assert_int_eq(chown(path, 65534, 65534), 0);
-	ck_assert_int_eq(rig_recover(&rig), -EPERM);
-	ck_assert(rig_was_told(&rig, STORE_EVENT_BLOCKED));
-	ck_assert_int_eq(fchownat(rig.source_fd, "file", 65534, 65534, 0), 0);
+	ck_assert_int_eq(chown(path, journal_owner, journal_owner), 0);
+	give(".foldfs", dir_owner);
+	give("file", file_owner);
+}
+
+/* Neither touched nor removed, and no reason not to serve. */
+static void recover_and_expect_nothing(enum store_event_kind told)
+{
+	struct content between = rig_read(&rig, "file");
+	char path[256];
+
+	rig_forget(&rig);
+	ck_assert_int_eq(rig_recover(&rig), 0);
+	ck_assert_msg(rig_was_told(&rig, told), "%s", rig.text);
+	ck_assert_uint_eq(rig.nevents, 1);
+	assert_is("file", &between);
+	rig_journal_path(&rig, path); /* it is still there */
+	content_free(&between);
+}
+
+START_TEST(what_another_user_left_shuts_his_file_and_is_not_acted_upon)
+{
+	if (!takes_root())
+		return;
+	interrupt_as(SOMEBODY, SOMEBODY, SOMEBODY);
+	recover_and_expect_nothing(STORE_EVENT_FOREIGN);
+	ck_assert(rig_is_shut(&rig, "file"));
+}
+END_TEST
+
+START_TEST(nobody_shuts_what_is_not_his)
+{
+	if (!takes_root())
+		return;
+	interrupt_as(SOMEBODY, SOMEBODY, ANOTHER);
+	recover_and_expect_nothing(STORE_EVENT_FOREIGN);
+	ck_assert(!rig_is_shut(&rig, "file"));
+}
+END_TEST
+
+/* Root's copy of his file, brought to that place: it looks like root's journal. */
+START_TEST(a_journal_in_another_user_s_directory_is_never_ours)
+{
+	if (!takes_root())
+		return;
+	interrupt_as(SOMEBODY, 0, 0);
+	recover_and_expect_nothing(STORE_EVENT_FOREIGN);
+	ck_assert(!rig_is_shut(&rig, "file"));
+}
+END_TEST
+
+START_TEST(a_journal_of_another_user_s_in_our_directory_is_left_alone)
+{
+	if (!takes_root())
+		return;
+	interrupt_as(0, SOMEBODY, SOMEBODY);
+	recover_and_expect_nothing(STORE_EVENT_NOT_OURS);
+}
+END_TEST
+
+/* A directory that root made (a backup), renamed by the one to whom SOURCE belongs. */
+START_TEST(a_directory_that_others_could_rename_is_ours_only_with_a_mark)
+{
+	char dir[160];
+
+	if (!takes_root())
+		return;
+	/* Made in a SOURCE of root's, so it has no mark: like a copy by cp -r. */
+	interrupt("file", STORE_POINT_window_recorded, 1);
+	snprintf(dir, sizeof(dir), "%s/.foldfs", rig.source);
+	ck_assert_int_eq(removexattr(dir, "trusted.foldfs.journals"), -1);
+	give(".", SOMEBODY);
+	recover_and_expect_nothing(STORE_EVENT_UNPROVEN);
+	ck_assert(rig_is_shut(&rig, "file"));
+	/* The same SOURCE in root's hands: nobody else could have put it there. */
+	give(".", 0);
 	ck_assert_int_eq(rig_recover(&rig), 0);
 	assert_is("file", &after);
+}
+END_TEST
+
+START_TEST(in_a_source_that_others_may_rename_in_root_s_own_journals_are_known)
+{
+	if (!takes_root())
+		return;
+	give(".", SOMEBODY);
+	interrupt("file", STORE_POINT_window_recorded, 1);
+	ck_assert_int_eq(rig_recover(&rig), 0);
+	ck_assert(rig_was_told(&rig, STORE_EVENT_FINISHED));
+	assert_is("file", &after);
+	ck_assert(!rig_has_dir(&rig));
+}
+END_TEST
+
+START_TEST(who_takes_our_name_first_stops_nobody)
+{
+	const mode_t modes[] = {0700, 0777, 0000};
+
+	if (!takes_root())
+		return;
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		ck_assert_int_eq(mkdirat(rig.source_fd, ".foldfs", 0700), 0);
+		give(".foldfs", SOMEBODY);
+		ck_assert_int_eq(fchmodat(rig.source_fd, ".foldfs", modes[i], 0), 0);
+		interrupt("file", STORE_POINT_window_recorded, 1);
+		ck_assert_int_eq(
+			faccessat(rig.source_fd, ".foldfs-0", F_OK, 0), 0);
+		ck_assert_int_eq(rig_recover(&rig), 0);
+		ck_assert(rig_was_told(&rig, STORE_EVENT_FINISHED));
+		assert_is("file", &after);
+		ck_assert_int_lt(faccessat(rig.source_fd, ".foldfs-0", F_OK, 0), 0);
+		ck_assert_int_eq(unlinkat(rig.source_fd, ".foldfs", AT_REMOVEDIR), 0);
+	}
+}
+END_TEST
+
+static void plant(const char *name, mode_t type)
+{
+	ck_assert_int_eq(type == S_IFDIR ? mkdirat(rig.source_fd, name, 0777)
+			 : type == S_IFLNK
+				 ? symlinkat("/etc", rig.source_fd, name)
+				 : mknodat(rig.source_fd, name, type | 0666, 0),
+			 0);
+	give(name, SOMEBODY);
+}
+
+START_TEST(who_takes_both_our_names_gives_way)
+{
+	const mode_t types[] = {S_IFDIR, S_IFREG, S_IFIFO, S_IFLNK};
+
+	if (!takes_root())
+		return;
+	ck_assert_int_eq(fchmodat(rig.source_fd, ".", 01777, 0), 0);
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		struct stat st;
+
+		plant(".foldfs", types[i]);
+		plant(".foldfs-0", types[i]);
+		interrupt("file", STORE_POINT_window_recorded, 1);
+		ck_assert_int_eq(fstatat(rig.source_fd, ".foldfs-0", &st,
+					 AT_SYMLINK_NOFOLLOW),
+				 0);
+		ck_assert(S_ISDIR(st.st_mode) && st.st_uid == 0);
+		ck_assert_int_eq(rig_recover(&rig), 0);
+		assert_is("file", &after);
+		(void)unlinkat(rig.source_fd, ".foldfs",
+			       types[i] == S_IFDIR ? AT_REMOVEDIR : 0);
+	}
+}
+END_TEST
+
+START_TEST(thousands_of_planted_journals_cost_a_bounded_look)
+{
+	char name[64];
+	int fd;
+
+	if (!takes_root())
+		return;
+	plant(".foldfs", S_IFDIR);
+	for (int i = 0; i < 5000; i++) {
+		snprintf(name, sizeof(name), ".foldfs/shift-1-%x", i);
+		fd = openat(rig.source_fd, name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+		ck_assert_int_ge(fd, 0);
+		ck_assert_int_eq(ftruncate(fd, (off_t)15 << 40), 0);
+		close(fd);
+		give(name, SOMEBODY);
+	}
+	ck_assert_int_eq(rig_recover(&rig), 0);
+	ck_assert_uint_eq(rig.nevents, 1);
+	ck_assert_uint_eq(rig.nshut, 0);
+	for (int i = 0; i < 5000; i++) {
+		snprintf(name, sizeof(name), ".foldfs/shift-1-%x", i);
+		ck_assert_int_eq(unlinkat(rig.source_fd, name, 0), 0);
+	}
+}
+END_TEST
+
+/* Two daemons of different users: each in a directory of its own, never on one file. */
+START_TEST(daemons_of_different_users_do_not_work_on_one_file)
+{
+	char name[64];
+	struct stat st;
+	int fd;
+
+	if (!takes_root())
+		return;
+	fd = rig_write(&rig, "file", &before);
+	ck_assert_int_eq(fstat(fd, &st), 0);
+	plant(".foldfs", S_IFDIR);
+	snprintf(name, sizeof(name), ".foldfs/shift-%llx-%llx",
+		 (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+	plant(name, S_IFREG);
+	/* Somebody's word does not count about root's file, but about his own. */
+	ck_assert_int_eq(rig_apply(&rig, fd, &geometry), 0);
+	assert_is("file", &after);
+	give("file", SOMEBODY);
+	ck_assert_int_eq(ftruncate(fd, (off_t)geometry.size), 0);
+	ck_assert_int_eq(rig_apply(&rig, fd, &geometry), -EBUSY);
+	ck_assert(rig_was_told(&rig, STORE_EVENT_LIVE));
+	close(fd);
+}
+END_TEST
+
+/* --------------------------------------------------------- what cannot be looked for */
+
+/* Runs as somebody, to whom SOURCE belongs, in a child. */
+static void as_somebody(void (*body)(void))
+{
+	const pid_t pid = fork();
+	int status;
+
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		if (setgroups(0, NULL) < 0 ||
+		    setresgid(SOMEBODY, SOMEBODY, SOMEBODY) < 0 ||
+		    setresuid(SOMEBODY, SOMEBODY, SOMEBODY) < 0)
+			_exit(2);
+		body();
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_msg(status == 0, "as somebody: status %#x", status);
+}
+
+static void recover_unlistable(void)
+{
+	if (rig_recover(&rig) != 0 || !rig_was_told(&rig, STORE_EVENT_BLOCKED) ||
+	    !rig_is_shut(&rig, "p/moved"))
+		_exit(3);
+}
+
+START_TEST(a_file_that_may_be_in_an_unlistable_directory_is_shut)
+{
+	char path[256];
+
+	if (!takes_root())
+		return;
+	interrupt_as(SOMEBODY, SOMEBODY, SOMEBODY);
+	give(".", SOMEBODY);
+	ck_assert_int_eq(mkdirat(rig.source_fd, "p", 0700), 0);
+	give("p", SOMEBODY);
+	ck_assert_int_eq(renameat(rig.source_fd, "file", rig.source_fd, "p/moved"), 0);
+	ck_assert_int_eq(fchmodat(rig.source_fd, "p", 0311, 0), 0);
+	as_somebody(recover_unlistable);
+	/* And when it can be looked into, the file is made whole. */
+	ck_assert_int_eq(fchmodat(rig.source_fd, "p", 0755, 0), 0);
+	give(".foldfs", 0);
+	give(".", 0);
+	rig_journal_path(&rig, path);
+	ck_assert_int_eq(chown(path, 0, 0), 0);
+	ck_assert_int_eq(rig_recover(&rig), 0);
+	assert_is("p/moved", &after);
+}
+END_TEST
+
+/* Directories of long names, one in the other; the innermost is opened. */
+static int make_deep(unsigned levels)
+{
+	int fd = openat(rig.source_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char name[201];
+
+	memset(name, 'd', 200);
+	name[200] = '\0';
+	for (unsigned i = 0; i < levels; i++) {
+		int next;
+
+		ck_assert_int_eq(mkdirat(fd, name, 0755), 0);
+		next = openat(fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		ck_assert_int_ge(next, 0);
+		close(fd);
+		fd = next;
+	}
+	return fd;
+}
+
+START_TEST(a_file_below_any_path_is_found)
+{
+	const int dir_fd = make_deep(45); /* twice PATH_MAX */
+	struct content got;
+	int fd;
+
+	interrupt("file", STORE_POINT_window_recorded, 1);
+	ck_assert_int_eq(renameat(rig.source_fd, "file", dir_fd, "moved"), 0);
+	ck_assert_int_eq(rig_recover(&rig), 0);
+	ck_assert_msg(rig_was_told(&rig, STORE_EVENT_FINISHED), "%s", rig.text);
+	fd = openat(dir_fd, "moved", O_RDONLY | O_CLOEXEC);
+	got = fd_read(fd);
+	ck_assert(content_equal(&got, &after));
+	content_free(&got);
+	close(fd);
+	close(dir_fd);
+}
+END_TEST
+
+START_TEST(an_operation_on_a_file_below_any_path_can_be_recovered)
+{
+	const int dir_fd = make_deep(25);
+	int fd = rig_write(&rig, "file", &before);
+	struct content got;
+	int status;
+	pid_t pid;
+
+	ck_assert_int_eq(renameat(rig.source_fd, "file", dir_fd, "f"), 0);
+	pid = fork();
+	if (pid == 0) {
+		die_at = STORE_POINT_window_applied;
+		store_test_point_hook = maybe_die;
+		rig_apply(&rig, fd, &geometry);
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFSIGNALED(status));
+	ck_assert_int_eq(rig_recover(&rig), 0);
+	got = fd_read(fd);
+	ck_assert_msg(content_equal(&got, &after), "%s", rig.text);
+	content_free(&got);
+	close(fd);
+	close(dir_fd);
+}
+END_TEST
+
+static unsigned long asked;
+static unsigned long stop_at;
+
+static bool stop_sometime(void *arg)
+{
+	(void)arg;
+	return ++asked >= stop_at;
+}
+
+/* Wherever it is stopped, the next one goes on. */
+START_TEST(recovery_that_is_told_to_stop_does_and_loses_nothing)
+{
+	int err = -EINTR;
+
+	for (stop_at = 1; err == -EINTR; stop_at++) {
+		interrupt("file", STORE_POINT_window_recorded, 0);
+		rig.stop = stop_sometime;
+		asked = 0;
+		rig_forget(&rig);
+		err = rig_recover(&rig);
+		ck_assert_int_eq(err, asked >= stop_at ? -EINTR : 0);
+		rig.stop = NULL;
+		ck_assert_int_eq(rig_recover(&rig), 0);
+		assert_is("file", &after);
+	}
+	ck_assert_uint_gt(stop_at, 5);
 }
 END_TEST
 
@@ -507,7 +864,9 @@ START_TEST(things_that_are_no_journals_are_left_alone)
 	ck_assert_int_eq(
 		mknodat(rig.source_fd, ".foldfs/shift-fifo", S_IFIFO | 0600, 0), 0);
 	/* They are not ours, and a mount must not be taken in by them. */
-	ck_assert_int_lt(rig_recover(&rig), 0);
+	ck_assert_int_eq(rig_recover(&rig), 0);
+	ck_assert(rig_was_told(&rig, STORE_EVENT_NOT_OURS));
+	ck_assert_uint_eq(rig.nevents, 3);
 	ck_assert_int_eq(faccessat(rig.source_fd, ".foldfs/notes", F_OK, 0), 0);
 	ck_assert_int_eq(access(outside, F_OK), -1);
 }
@@ -535,7 +894,25 @@ int main(void)
 	tcase_add_test(tcase, a_file_that_was_resized_since_is_not_touched);
 	tcase_add_test(tcase, a_live_journal_is_left_alone);
 	tcase_add_test(tcase, making_a_journal_and_recovering_do_not_race);
-	tcase_add_test(tcase, another_user_s_journal_blocks_the_mount);
+	tcase_add_test(tcase,
+		       what_another_user_left_shuts_his_file_and_is_not_acted_upon);
+	tcase_add_test(tcase, nobody_shuts_what_is_not_his);
+	tcase_add_test(tcase, a_journal_in_another_user_s_directory_is_never_ours);
+	tcase_add_test(tcase,
+		       a_journal_of_another_user_s_in_our_directory_is_left_alone);
+	tcase_add_test(tcase,
+		       a_directory_that_others_could_rename_is_ours_only_with_a_mark);
+	tcase_add_test(
+		tcase,
+		in_a_source_that_others_may_rename_in_root_s_own_journals_are_known);
+	tcase_add_test(tcase, who_takes_our_name_first_stops_nobody);
+	tcase_add_test(tcase, who_takes_both_our_names_gives_way);
+	tcase_add_test(tcase, thousands_of_planted_journals_cost_a_bounded_look);
+	tcase_add_test(tcase, daemons_of_different_users_do_not_work_on_one_file);
+	tcase_add_test(tcase, a_file_that_may_be_in_an_unlistable_directory_is_shut);
+	tcase_add_test(tcase, a_file_below_any_path_is_found);
+	tcase_add_test(tcase, an_operation_on_a_file_below_any_path_can_be_recovered);
+	tcase_add_test(tcase, recovery_that_is_told_to_stop_does_and_loses_nothing);
 	tcase_add_loop_test(tcase, a_journal_with_any_bytes_flipped_damages_nothing, 0,
 			    3);
 	tcase_add_test(tcase, a_record_with_forged_numbers_is_refused_or_harmless);

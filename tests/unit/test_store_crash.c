@@ -18,7 +18,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "shift_journal.h"
 #include "store_rig.h"
 #include "store_test_point.h"
 

@@ -18,7 +18,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "shift_journal.h"
 #include "store_fault.h"
 #include "store_rig.h"
 #include "store_test_point.h"
@@ -228,7 +227,7 @@ START_TEST(a_store_that_is_really_full_keeps_the_file)
 }
 END_TEST
 
-START_TEST(recovery_that_cannot_finish_says_so_and_tries_again_at_the_next_mount)
+START_TEST(recovery_that_cannot_finish_shuts_the_file_and_tries_again_at_the_next_mount)
 {
 	struct trial trial;
 	int fd;
@@ -247,11 +246,9 @@ START_TEST(recovery_that_cannot_finish_says_so_and_tries_again_at_the_next_mount
 	for (int i = 0; i < 2; i++) {
 		rig_forget(&rig);
 		store_fault_at(STORE_FAULT_PWRITE, 1, -EIO, true);
-		ck_assert_int_eq(shift_journal_recover_with(&store_fault_io,
-							    rig.source_fd, rig_note,
-							    &rig),
-				 -EIO);
+		ck_assert_int_eq(rig_recover_on(&rig, &store_fault_io), 0);
 		ck_assert(rig_was_told(&rig, STORE_EVENT_BLOCKED));
+		ck_assert(rig_is_shut(&rig, "file"));
 	}
 	store_fault_reset();
 	check_recovery(&trial);
@@ -358,7 +355,7 @@ int main(void)
 	tcase_add_test(tcase, a_store_that_is_really_full_keeps_the_file);
 	tcase_add_test(
 		tcase,
-		recovery_that_cannot_finish_says_so_and_tries_again_at_the_next_mount);
+		recovery_that_cannot_finish_shuts_the_file_and_tries_again_at_the_next_mount);
 	tcase_add_test(tcase, a_directory_lost_on_the_way_does_not_stop_an_operation);
 	tcase_add_test(tcase, a_kill_while_undoing_is_made_whole_too);
 	tcase_add_test(btrfs, reflinks_survive_the_failure_of_any_call);

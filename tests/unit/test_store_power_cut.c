@@ -18,7 +18,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "shift_journal.h"
 #include "store_amnesia.h"
 #include "store_rig.h"
 #include "store_test_point.h"
@@ -70,8 +69,7 @@ static bool stays_on(unsigned long n, unsigned draw, int fd,
 		lot = draw;
 		store_test_point_hook = maybe_cut;
 		err = g ? rig_apply(&rig, fd, g)
-			: shift_journal_recover_with(&store_amnesia_io, rig.source_fd,
-						     NULL, NULL);
+			: rig_recover_on(&rig, &store_amnesia_io);
 		if (err)
 			_exit(1);
 		if (g)

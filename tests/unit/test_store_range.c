@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "shift_journal.h"
+#include "shift_recover.h"
 #include "store_rig.h"
 
 static const char *const stores[] = {"tmpfs", "ext4", "xfs", "btrfs"};
@@ -289,7 +289,7 @@ START_TEST(a_file_system_is_probed_once_and_nothing_of_it_is_left)
 	for (int i = 0; i < 3; i++)
 		ck_assert_int_eq(store_collapse(&rig.ctx, fd, 0, PAGES(1)), 0);
 	ck_assert_uint_eq(collapses_tried, 1);
-	shift_journal_cleanup(rig.source_fd);
+	shift_recover_cleanup(rig.source_fd);
 	ck_assert(!rig_has_dir(&rig));
 	close(fd);
 	content_free(&content);
@@ -308,8 +308,8 @@ START_TEST(the_directory_goes_when_the_mount_does)
 	fd = rig_write(&rig, "file", &content);
 	ck_assert_int_eq(store_collapse(&rig.ctx, fd, 0, PAGES(1)), 0);
 	ck_assert_int_eq(fstatat(rig.source_fd, ".foldfs", &st, 0), 0);
-	ck_assert_int_eq(st.st_mode & 07777, 0700);
-	shift_journal_cleanup(rig.source_fd);
+	ck_assert_int_eq(st.st_mode & 07777, 0711);
+	shift_recover_cleanup(rig.source_fd);
 	ck_assert(!rig_has_dir(&rig));
 	close(fd);
 	content_free(&content);
@@ -359,7 +359,7 @@ START_TEST(a_source_that_may_not_be_written_refuses_what_needs_a_journal)
 }
 END_TEST
 
-START_TEST(a_directory_that_others_may_write_is_not_trusted)
+START_TEST(a_directory_that_others_may_write_is_not_trusted_and_stops_nobody)
 {
 	struct content content = content_make(PAGES(8), 9, false);
 	int fd;
@@ -369,9 +369,8 @@ START_TEST(a_directory_that_others_may_write_is_not_trusted)
 	fd = rig_write(&rig, "file", &content);
 	ck_assert_int_eq(mkdirat(rig.source_fd, ".foldfs", 0700), 0);
 	ck_assert_int_eq(fchmodat(rig.source_fd, ".foldfs", 0777, 0), 0);
-	ck_assert_int_eq(store_collapse(&rig.ctx, fd, 0, PAGES(1)), -EOPNOTSUPP);
-	ck_assert(rig_was_told(&rig, STORE_EVENT_REFUSED));
-	ck_assert_int_eq(rig_recover(&rig), -EPERM);
+	ck_assert_int_eq(store_collapse(&rig.ctx, fd, 0, PAGES(1)), 0);
+	ck_assert_int_eq(rig_recover(&rig), 0);
 	ck_assert(rig_was_told(&rig, STORE_EVENT_FOREIGN));
 	close(fd);
 	content_free(&content);
@@ -379,29 +378,179 @@ START_TEST(a_directory_that_others_may_write_is_not_trusted)
 }
 END_TEST
 
-START_TEST(long_operations_tell_how_far_they_are)
+/* A clock that goes on by a second whenever somebody looks. */
+static uint64_t clock_ms;
+
+static uint64_t hasty_clock_ms(void)
 {
-	struct content content = content_make(PAGES(40), 9, false);
+	return clock_ms += 1000;
+}
+
+START_TEST(long_operations_tell_how_far_they_are_every_ten_seconds)
+{
+	struct content content = content_make(PAGES(200), 9, false);
 	int fd;
 
 	if (!rig_open(&rig, "tmpfs", 0))
 		return;
 	rig_small_windows(&rig);
+	rig.ctx.clock_ms = hasty_clock_ms;
 	fd = rig_write(&rig, "file", &content);
+	/* Windows of four pages, so 50 of them, each of which looks once, or twice if it
+	 * tells. */
 	ck_assert_int_eq(store_collapse(&rig.ctx, fd, 0, PAGES(1)), 0);
-	ck_assert_uint_eq(rig.nevents, 1); /* it was not long */
+	ck_assert_uint_eq(rig.nevents, 5);
 	ck_assert_str_eq(rig.text,
-			 "file: collapse of 4096 bytes at offset 0: 159744 of "
-			 "159744 bytes moved");
+			 "file: collapse of 4096 bytes at offset 0: 815104 of "
+			 "815104 bytes moved");
+	/* What was not long says nothing. */
 	rig_forget(&rig);
-	for (uint64_t at = 0; at < (uint64_t)200 << 20; at += content.size)
-		ck_assert_int_eq(pwrite(fd, content.bytes, content.size, (off_t)at),
-				 (ssize_t)content.size);
+	ck_assert_int_eq(ftruncate(fd, PAGES(20)), 0);
 	ck_assert_int_eq(store_collapse(&rig.ctx, fd, 0, PAGES(1)), 0);
-	ck_assert_uint_eq(rig.nevents, 4); /* each 64 MiB, and the end */
+	ck_assert_uint_eq(rig.nevents, 0);
 	close(fd);
 	content_free(&content);
 	rig_close(&rig);
+}
+END_TEST
+
+static unsigned long calls;
+
+static ssize_t counted_pwrite(int fd, const void *buf, size_t len, uint64_t offset)
+{
+	calls++;
+	return store_io_system.pwrite(fd, buf, len, offset);
+}
+
+static int counted_fallocate(int fd, int mode, uint64_t offset, uint64_t len)
+{
+	calls++;
+	return store_io_system.fallocate(fd, mode, offset, len);
+}
+
+/* A page of data here and there in eight exbibytes. */
+static int open_huge(uint64_t size, const uint64_t *data, size_t count)
+{
+	const int fd = openat(rig.source_fd, "huge",
+			      O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(ftruncate(fd, (off_t)size), 0);
+	for (size_t i = 0; i < count; i++)
+		ck_assert_int_eq(pwrite(fd, &data[i], sizeof(data[i]), (off_t)data[i]),
+				 sizeof(data[i]));
+	return fd;
+}
+
+static void assert_data_at(int fd, uint64_t expected, uint64_t offset)
+{
+	uint64_t got;
+
+	ck_assert_int_eq(pread(fd, &got, sizeof(got), (off_t)offset), sizeof(got));
+	ck_assert_uint_eq(got, expected);
+	ck_assert_int_eq(lseek(fd, (off_t)offset, SEEK_DATA), (off_t)offset);
+}
+
+/* What it costs is what there is: counted, not timed. */
+START_TEST(holes_cost_nothing_however_large)
+{
+	const uint64_t end = (uint64_t)INT64_MAX & ~(uint64_t)4095;
+	const uint64_t data[] = {PAGES(100), (uint64_t)1 << 40, (uint64_t)1 << 61};
+	const uint64_t lens[] = {PAGES(1), PAGES(16), PAGES(256), (uint64_t)1 << 41};
+	struct store_io counting = store_io_system;
+
+	counting.pwrite = counted_pwrite;
+	counting.fallocate = counted_fallocate;
+	if (!rig_open(&rig, "tmpfs", 0))
+		return;
+	rig.ctx.io = &counting;
+	for (size_t i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
+		const uint64_t len = lens[i];
+		int fd = open_huge(end - len, data, 3);
+
+		calls = 0;
+		ck_assert_int_eq(store_insert(&rig.ctx, fd, PAGES(50), len), 0);
+		for (size_t k = 0; k < 3; k++)
+			assert_data_at(fd, data[k], data[k] + len);
+		ck_assert_int_eq(store_collapse(&rig.ctx, fd, PAGES(50), len), 0);
+		for (size_t k = 0; k < 3; k++)
+			assert_data_at(fd, data[k], data[k]);
+		ck_assert_uint_lt(calls, 300);
+		/* And one without any data. */
+		close(fd);
+		fd = open_huge(end, NULL, 0);
+		calls = 0;
+		ck_assert_int_eq(store_collapse(&rig.ctx, fd, 0, len), 0);
+		ck_assert_uint_lt(calls, 50);
+		close(fd);
+	}
+	rig_close(&rig);
+}
+END_TEST
+
+static unsigned long asked;
+static unsigned long wish_at;
+static enum shift_wish what_wish;
+
+static enum shift_wish wish_sometime(void *arg)
+{
+	(void)arg;
+	return ++asked >= wish_at ? what_wish : SHIFT_GO_ON;
+}
+
+/* At every moment at which it asks. */
+static void wish_everywhere(const struct shift_geometry *g, enum shift_wish wish)
+{
+	struct content before = content_make(g->size, 9, true);
+	struct content after = content_copy(&before);
+	int answer = 1;
+
+	content_apply(&after, g);
+	rig.ctx.wish = wish_sometime;
+	what_wish = wish;
+	for (wish_at = 1; answer != 0; wish_at++) {
+		const int fd = rig_write(&rig, "file", &before);
+		struct content got;
+
+		asked = 0;
+		answer = rig_apply(&rig, fd, g);
+		if (wish == SHIFT_STOP)
+			ck_assert_int_eq(rig_recover(&rig), 0);
+		got = fd_read(fd);
+		if (answer == STORE_BETWEEN)
+			ck_assert(wish == SHIFT_STOP && (content_equal(&got, &after) ||
+							 content_equal(&got, &before)));
+		else if (answer < 0)
+			ck_assert(answer == -EINTR && content_equal(&got, &before));
+		else
+			ck_assert(content_equal(&got, &after));
+		content_free(&got);
+		close(fd);
+	}
+	ck_assert_uint_gt(wish_at, 2);
+	content_free(&before);
+	content_free(&after);
+}
+
+static void wish_on_all(enum shift_wish wish)
+{
+	if (!rig_open(&rig, "tmpfs", 0))
+		return;
+	rig_small_windows(&rig);
+	for (const struct shift_geometry *g = rig_geometries; g->len; g++)
+		wish_everywhere(g, wish);
+	rig_close(&rig);
+}
+
+START_TEST(an_operation_that_nobody_wants_any_more_is_undone)
+{
+	wish_on_all(SHIFT_GO_BACK);
+}
+END_TEST
+
+START_TEST(an_operation_that_nobody_can_wait_for_is_left_to_recovery)
+{
+	wish_on_all(SHIFT_STOP);
 }
 END_TEST
 
@@ -430,8 +579,12 @@ int main(void)
 	tcase_add_test(tcase, the_directory_goes_when_the_mount_does);
 	tcase_add_test(tcase,
 		       a_source_that_may_not_be_written_refuses_what_needs_a_journal);
-	tcase_add_test(tcase, a_directory_that_others_may_write_is_not_trusted);
-	tcase_add_test(tcase, long_operations_tell_how_far_they_are);
+	tcase_add_test(tcase,
+		       a_directory_that_others_may_write_is_not_trusted_and_stops_nobody);
+	tcase_add_test(tcase, long_operations_tell_how_far_they_are_every_ten_seconds);
+	tcase_add_test(tcase, holes_cost_nothing_however_large);
+	tcase_add_test(tcase, an_operation_that_nobody_wants_any_more_is_undone);
+	tcase_add_test(tcase, an_operation_that_nobody_can_wait_for_is_left_to_recovery);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
