@@ -253,9 +253,20 @@ class Results:
             out.write("\n")
 
 
+def check_names(prefixes):
+    """A name that is not there would measure nothing, and say nothing."""
+    names = [work.name for work in works.all_works()]
+    names += [name for name, _ in ranges.WORKS + takes.WORKS]
+    for prefix in prefixes:
+        if not any(name.startswith(prefix) for name in names):
+            sys.exit("contrib/bench: no work is called %s. There are: %s" % (
+                prefix, ", ".join(names)))
+
+
 def main():
     options = parse()
     chosen = [work for work in works.all_works() if is_wanted(work.name, options.only)]
+    check_names(options.only)
     if options.list:
         for work in works.all_works():
             print("%-30s %s" % (work.name, work.title))
