@@ -12,6 +12,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/xattr.h>
 
 #include <foldfs.h>
 
@@ -112,8 +113,26 @@ static void explain_invalid(const struct range_request *r, int fd)
 			"file's size changed just now? Try again.\n");
 }
 
+/* What the daemon says: it refused, and knows why. */
+static bool tell_daemons_reason(int fd)
+{
+	char reason[1024];
+	const ssize_t len = fgetxattr(fd, "user.foldfs.why", reason, sizeof(reason) - 1);
+
+	if (len <= 0)
+		return false;
+	reason[len] = '\0';
+	fprintf(stderr,
+		"the file system below the mount can only copy the bytes, which takes a "
+		"journal, and there can be none: %s. The file is as it was.\n",
+		reason);
+	return true;
+}
+
 static void explain_unsupported(const struct range_request *r, int fd)
 {
+	if (fd >= 0 && foldfs_is_mount(fd) > 0 && tell_daemons_reason(fd))
+		return;
 	if (fd >= 0 && foldfs_is_mount(fd) > 0)
 		fprintf(stderr,
 			"the foldfs that serves it does not know this operation. Is it "
@@ -180,7 +199,10 @@ static const char *plain_words(int error)
 		return "the daemon of this mount has gone. Unmount it (fusermount3 -u "
 		       "MOUNTPOINT) and mount it again.";
 	case EINTR:
-		return "interrupted by a signal. Try again.";
+		return "interrupted by a signal; the file is as it was. Try again.";
+	case EBUSY:
+		return "another foldfs that serves the same directory is at work on it, or "
+		       "an interrupted operation on it waits for the next mount.";
 	default:
 		return NULL;
 	}

@@ -13,6 +13,7 @@
 #include "range_request.h"
 #include "reply.h"
 #include "stats.h"
+#include "store_event.h"
 
 #define PROTOCOL_VERSION "1"
 /* Bytes by which counters may grow between two calls: many digits, some operations. */
@@ -91,6 +92,18 @@ static void answer(fuse_req_t req, const char *value, size_t size, size_t growth
 		fuse_reply_buf(req, value, len);
 }
 
+/* EOPNOTSUPP says only that it cannot be done, and has to: programs know what to do then.
+ * This is for people. */
+static void tell_why(fuse_req_t req, struct inode *inode, size_t size)
+{
+	const int refused = atomic_load(&inode->refused);
+
+	if (refused == 0)
+		reply_status(req, -ENODATA);
+	else
+		answer(req, store_event_why_refused(refused), size, 0);
+}
+
 void control_get(fuse_req_t req, struct inode *inode, const char *name, size_t size)
 {
 	const char *what = name + strlen(CONTROL_PREFIX);
@@ -105,6 +118,10 @@ void control_get(fuse_req_t req, struct inode *inode, const char *name, size_t s
 
 		fault_describe(text, sizeof(text));
 		answer(req, text, size, 0);
+		return;
+	}
+	if (strcmp(what, "why") == 0) {
+		tell_why(req, inode, size);
 		return;
 	}
 	if (strcmp(what, "stats") != 0) {

@@ -78,7 +78,7 @@ static void run(struct parked_request *parked)
 
 void resize_start(struct resize *resize, struct inode *inode, fuse_req_t req)
 {
-	int status = inode_mapping_ensure(inode);
+	int status = atomic_load(&inode->torn) ? -EIO : inode_mapping_ensure(inode);
 
 	if (status == 0)
 		status = store_get(inode, STORE_WRITE);

@@ -170,6 +170,8 @@ static int change_store(void *arg)
 		inode_get(inode);
 		return -EIO;
 	}
+	if (status == 0)
+		atomic_store(&inode->refused, 0);
 	if (status == 0 && request->op.kind == CL_COLLAPSE)
 		adoption_begin(inode, size);
 	return status;

@@ -329,13 +329,13 @@ static int standing_open_get(struct inode *inode, enum standing_use use, int fla
 int request_file(struct inode *inode, const struct fuse_file_info *fi,
 		 enum standing_use use, struct open_file **ret_file)
 {
+	if (atomic_load(&inode->torn))
+		return -EIO; /* opened before it broke, or never */
 	if (fi->fh != 0) {
 		*ret_file = open_file_of(fi);
 		open_file_ref(*ret_file);
 		return 0;
 	}
-	if (atomic_load(&inode->torn))
-		return -EIO;
 	return standing_open_get(inode, use, flags_of(use, fi), ret_file);
 }
 
