@@ -24,8 +24,16 @@
  * any number of clean ones, which are no reason to take thousands at once.
  */
 #define WINDOW_MAX_PAGES ((uint64_t)1 << 20)
-#define WINDOW_QUICK_NS	 ((uint64_t)100 * 1000)
-#define WINDOW_SLOW_NS	 ((uint64_t)500 * 1000)
+/* In steps of this machine (pace.h), which are 200 us on a quick one. */
+static bool is_quick(uint64_t took_ns, uint64_t step_ns)
+{
+	return took_ns < step_ns / 2;
+}
+
+static bool is_slow(uint64_t took_ns, uint64_t step_ns)
+{
+	return took_ns > step_ns * 5 / 2;
+}
 
 /* The first one with the gate open, where nobody waits for it. */
 #define OPEN_WINDOW    ((uint64_t)CL_SCALED(64, 2))
@@ -50,6 +58,7 @@ static void take_back(struct range_run *run, struct cl_range range)
 /* What a notification has cost. */
 struct cost {
 	uint64_t ns;
+	uint64_t step_ns;     /* of this machine */
 	uint64_t page_writes; /* WRITEs of one page that arrived meanwhile */
 };
 
@@ -76,6 +85,7 @@ static int notify(struct range_run *run, struct cl_range *range, uint64_t since_
 		take_back(run, *range);
 	run->report.notifications++;
 	ret_cost->ns = cl_now_ns() - since_ns;
+	ret_cost->step_ns = cl_cache_step_ns(run->mapping->cache);
 	ret_cost->page_writes = gate_page_writes(gate) - writes;
 	return ret;
 }
@@ -114,11 +124,11 @@ static void flush(struct range_run *run, struct cl_range range)
 	run->report.flushes++;
 }
 
-static uint64_t next_window(uint64_t window, uint64_t took_ns)
+static uint64_t next_window(uint64_t window, const struct cost *cost)
 {
-	if (took_ns < WINDOW_QUICK_NS && window < WINDOW_MAX_PAGES)
+	if (is_quick(cost->ns, cost->step_ns) && window < WINDOW_MAX_PAGES)
 		return window * 2;
-	if (took_ns > WINDOW_SLOW_NS && window > CHASE_WINDOW_MIN)
+	if (is_slow(cost->ns, cost->step_ns) && window > CHASE_WINDOW_MIN)
 		return window / 2;
 	return window;
 }
@@ -134,7 +144,7 @@ static int unmap(struct range_run *run, struct cl_range range)
 
 	while ((ret = notify_window(run, &range, window, &cost)) > 0) {
 		if (!left_one_by_one(&cost)) {
-			window = next_window(window, cost.ns);
+			window = next_window(window, &cost);
 		} else if (!flushed) {
 			flush(run, range);
 			flushed = true;
@@ -177,7 +187,7 @@ static int sweep(struct range_run *run, struct cl_range range, uint64_t *window)
 			flush(run, range);
 			flushed = true;
 		}
-		*window = next_window(*window, cost.ns);
+		*window = next_window(*window, &cost);
 	}
 	return ret < 0 ? ret : notifications;
 }

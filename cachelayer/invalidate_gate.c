@@ -17,6 +17,7 @@
 
 #include "cond.h"
 #include "mapping_internal.h"
+#include "pace.h"
 #include "test_point.h"
 
 void gate_init(struct invalidate_gate *gate, struct wait_class *waits)
@@ -26,6 +27,7 @@ void gate_init(struct invalidate_gate *gate, struct wait_class *waits)
 	gate->granted = gate->parked = (struct gate_queue){0};
 	gate->nparked = 0;
 	gate->page_writes = 0;
+	gate->notice = (struct notice){0};
 	gate->watched = NULL;
 	gate->nwatched = 0;
 	gate->writebacks = 0;
@@ -192,6 +194,10 @@ static void grant(struct invalidate_gate *gate, struct cl_gate_entry *entry)
 	entry->state = CL_GATE_GRANTED;
 	queue_append(&gate->granted, entry);
 	gate->page_writes += is_page_writeback(entry);
+	if (gate->notice.in_flight && entry->writes_back)
+		notice_write_came(&gate->notice, entry->range, cl_now_ns());
+	if (entry->kind == CL_GATE_FILL)
+		notice_fill_came(&gate->notice, entry->range);
 	if (entry->caches) {
 		if (entry->caches_end)
 			cached.end = entry->caches_end;
@@ -208,6 +214,8 @@ static void park(struct invalidate_gate *gate, struct cl_gate_entry *entry)
 	entry->arrival_ns = cl_now_ns();
 	queue_append(&gate->parked, entry);
 	gate->nparked++;
+	if (entry->kind == CL_GATE_FILL)
+		notice_fill_came(&gate->notice, entry->range);
 	if (entry->kind == CL_GATE_FILL && entry->caches && !entry->maybe_direct) {
 		pages_of(entry->range, &start, &end);
 		resident_set_remove(&gate->resident, start, end);
@@ -370,6 +378,8 @@ void cl_gate_leave(struct cl_mapping *mapping, struct cl_gate_entry *entry)
 	entry->state = CL_GATE_IDLE;
 	if (entry->writes_back)
 		count_writeback(gate, entry->range);
+	if (gate->notice.in_flight && entry->writes_back)
+		notice_write_left(&gate->notice, entry->range, cl_now_ns());
 	grant_all_parked(gate, &list);
 	cl_mutex_unlock(&gate->lock);
 	call_granted(&list);
@@ -382,15 +392,15 @@ void cl_gate_refused(struct cl_mapping *mapping, struct cl_range range)
 	cl_mutex_unlock(&mapping->gate.lock);
 }
 
-size_t gate_rescue(struct invalidate_gate *gate, struct cl_range range,
-		   uint64_t since_ns, uint64_t until_ns)
+static size_t grant_in_the_way(struct invalidate_gate *gate, struct cl_range range,
+			       uint64_t since_ns, uint64_t until_ns,
+			       struct call_list *list)
 {
 	const unsigned exclusive = GATE_BIT(CL_GATE_EXCLUSIVE);
-	struct call_list list = {NULL, &list.first};
 	struct cl_gate_entry *next;
 	size_t rescued = 0;
 
-	cl_mutex_lock(&gate->lock);
+	cl_mutex_assert_held(&gate->lock);
 	for (struct cl_gate_entry *e = gate->parked.first; e; e = next) {
 		next = e->next;
 		if (e->kind != CL_GATE_FILL || e->arrival_ns < since_ns ||
@@ -399,8 +409,77 @@ size_t gate_rescue(struct invalidate_gate *gate, struct cl_range range,
 		    conflicts(&gate->parked, exclusive, e))
 			continue;
 		e->rescued = true;
-		grant_parked(gate, e, &list);
+		grant_parked(gate, e, list);
 		rescued++;
+	}
+	return rescued;
+}
+
+size_t gate_rescue(struct invalidate_gate *gate, struct cl_range range,
+		   uint64_t since_ns, uint64_t until_ns)
+{
+	struct call_list list = {NULL, &list.first};
+
+	cl_mutex_lock(&gate->lock);
+	const size_t rescued = grant_in_the_way(gate, range, since_ns, until_ns, &list);
+
+	cl_mutex_unlock(&gate->lock);
+	call_granted(&list);
+	return rescued;
+}
+
+void gate_notice_begin(struct invalidate_gate *gate, struct cl_range range,
+		       uint64_t since_ns)
+{
+	cl_mutex_lock(&gate->lock);
+	assert(!gate->notice.in_flight);
+	notice_begin(&gate->notice, range, since_ns);
+	/* The notification waits for fills that are under way, too. */
+	for (const struct cl_gate_entry *e = gate->granted.first; e; e = e->next)
+		if (e->kind == CL_GATE_FILL)
+			notice_fill_came(&gate->notice, e->range);
+	cl_mutex_unlock(&gate->lock);
+}
+
+uint64_t gate_notice_end(struct invalidate_gate *gate)
+{
+	cl_mutex_lock(&gate->lock);
+	const uint64_t silent_ns = notice_end(&gate->notice, cl_now_ns());
+
+	cl_mutex_unlock(&gate->lock);
+	return silent_ns;
+}
+
+/** Whether the notification is so silent that it must be something unlikely. */
+static bool waits_for_anybody(const struct notice *notice, uint64_t silent_ns,
+			      uint64_t patience_ns, uint64_t now_ns)
+{
+	return silent_ns >= GATE_ALL_AFTER_NS ||
+	       silent_ns >= GATE_ALL_PATIENCES * patience_ns ||
+	       cl_elapsed_ns(notice->all_ns, now_ns) >= GATE_ALL_AFTER_NS;
+}
+
+size_t gate_rescue_silent(struct invalidate_gate *gate, uint64_t patience_ns,
+			  uint64_t now_ns)
+{
+	struct notice *notice = &gate->notice;
+	struct call_list list = {NULL, &list.first};
+	size_t rescued = 0;
+
+	/* Whatever was measured: rescue comes. */
+	assert(patience_ns >= PACE_FLOOR_NS && patience_ns <= PACE_CEILING_NS);
+	cl_mutex_lock(&gate->lock);
+	const uint64_t silent_ns = notice_silent_ns(notice, now_ns);
+
+	if (!notice->in_flight) {
+		/* It has ended meanwhile. */
+	} else if (waits_for_anybody(notice, silent_ns, patience_ns, now_ns)) {
+		notice->all_ns = now_ns;
+		rescued = grant_in_the_way(gate, (struct cl_range){0, CL_RANGE_EOF}, 0,
+					   now_ns, &list);
+	} else if (silent_ns >= patience_ns) {
+		rescued = grant_in_the_way(gate, notice->range, notice->since_ns,
+					   now_ns - patience_ns, &list);
 	}
 	cl_mutex_unlock(&gate->lock);
 	call_granted(&list);

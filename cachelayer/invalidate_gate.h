@@ -4,6 +4,7 @@
 
 #include "cachelayer/gate.h"
 #include "lock_rank.h"
+#include "notice.h"
 #include "resident_set.h"
 #include "wait_class.h"
 
@@ -29,6 +30,7 @@ struct invalidate_gate {
 	const struct cl_range *watched; /* where writebacks are counted */
 	unsigned nwatched;
 	uint64_t writebacks; /* that came or left there; see gate_watch() */
+	struct notice notice;
 	struct resident_set resident;
 };
 
@@ -57,6 +59,25 @@ bool gate_next_resident(struct invalidate_gate *gate, struct cl_range range,
  */
 size_t gate_rescue(struct invalidate_gate *gate, struct cl_range range,
 		   uint64_t since_ns, uint64_t until_ns);
+
+/** A notification starts: see notice_begin(). One at a time. */
+void gate_notice_begin(struct invalidate_gate *gate, struct cl_range range,
+		       uint64_t since_ns);
+/** It is over: see notice_end(). */
+uint64_t gate_notice_end(struct invalidate_gate *gate);
+/**
+ * Grant parked FILLs that the notification in flight may be waiting for, if it has been
+ * silent for too long: those of its range that came since it started; if it is silent
+ * for a hundred times as long, or all that takes GATE_ALL_AFTER_NS, all of them.
+ * @param patience_ns  how long is too long; they have waited for so long, too: see
+ *                     pace_patience_ns()
+ * @param now_ns       of cl_now_ns()
+ * @return how many; 0 as well if no notification is in flight
+ */
+size_t gate_rescue_silent(struct invalidate_gate *gate, uint64_t patience_ns,
+			  uint64_t now_ns);
+#define GATE_ALL_PATIENCES 100u
+#define GATE_ALL_AFTER_NS  ((uint64_t)2000 * 1000 * 1000)
 
 /** How many WRITEs of a single page have been granted so far: what a notification
  * brings down one at a time. */

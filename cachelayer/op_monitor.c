@@ -39,31 +39,45 @@ void op_monitor_fini(struct cl_cache *cache)
 
 /* ----------------------------------------------------------------------- rescue */
 
+static uint64_t notified_pages(const struct monitored_op *m)
+{
+	const uint64_t size = cl_mapping_size(m->mapping);
+	const uint64_t end = m->notified.end < size ? m->notified.end : size;
+
+	return end > m->notified.start ? page_index_up(end - m->notified.start) : 0;
+}
+
+static uint64_t patience_ns(const struct op_monitor *mon, const struct monitored_op *m)
+{
+	return pace_patience_ns(&mon->pace, notified_pages(m));
+}
+
 /** Rescue what this notification may be waiting for. The lock is dropped meanwhile. */
-static void rescue(struct op_monitor *mon, struct monitored_op *m, uint64_t now_ns)
+static void rescue(struct op_monitor *mon, struct monitored_op *m)
 {
 	struct invalidate_gate *gate = &m->mapping->gate;
-	struct cl_range range = m->notified;
-	uint64_t since_ns = m->notify_started_ns, until_ns = now_ns - RESCUE_AFTER_NS;
+	const uint64_t patience = patience_ns(mon, m);
+	size_t rescued;
 
-	if (m->adopting || cl_elapsed_ns(since_ns, now_ns) >= RESCUE_ALL_AFTER_NS) {
-		since_ns = 0;
-		until_ns = now_ns;
-		if (!m->adopting)
-			range = (struct cl_range){0, CL_RANGE_EOF};
-	}
 	m->in_use = true;
 	cl_mutex_unlock(&mon->lock);
 	CL_POINT(rescuing);
-	const size_t rescued = gate_rescue(gate, range, since_ns, until_ns);
-
+	if (m->adopting)
+		rescued = gate_rescue(gate, m->notified, 0, cl_now_ns());
+	else
+		rescued = gate_rescue_silent(gate, patience, cl_now_ns());
 	cl_mutex_lock(&mon->lock);
 	m->in_use = false;
 	m->rescued += rescued;
+	if (rescued > 0 && !m->adopting && !m->doubted) {
+		m->doubted = true;
+		pace_doubt(&mon->pace);
+	}
 	cl_cond_broadcast(&mon->changed);
 }
 
-static bool may_need_rescue(const struct monitored_op *m, uint64_t now_ns)
+static bool may_need_rescue(const struct op_monitor *mon, const struct monitored_op *m,
+			    uint64_t now_ns)
 {
 	if (!m->closed || !m->notify_started_ns)
 		return false;
@@ -71,16 +85,16 @@ static bool may_need_rescue(const struct monitored_op *m, uint64_t now_ns)
 	 * has locked for a READ. */
 	if (m->adopting)
 		return atomic_load(&m->mapping->size_told);
-	return cl_elapsed_ns(m->notify_started_ns, now_ns) >= RESCUE_AFTER_NS;
+	return cl_elapsed_ns(m->notify_started_ns, now_ns) >= patience_ns(mon, m);
 }
 
 static struct monitored_op *next_to_rescue(struct op_monitor *mon, uint64_t now_ns)
 {
 	struct monitored_op *m;
 
-	cds_list_for_each_entry(m, &mon->running,
-				link) if (m->seen_in_round != mon->round &&
-					  may_need_rescue(m, now_ns)) return m;
+	cds_list_for_each_entry(m, &mon->running, link)
+		if (m->seen_in_round != mon->round && may_need_rescue(mon, m, now_ns))
+			return m;
 	return NULL;
 }
 
@@ -91,7 +105,7 @@ static void rescue_round(struct op_monitor *mon, uint64_t now_ns)
 	mon->round++;
 	while ((m = next_to_rescue(mon, now_ns))) {
 		m->seen_in_round = mon->round;
-		rescue(mon, m, now_ns);
+		rescue(mon, m);
 	}
 }
 
@@ -119,8 +133,7 @@ static struct monitored_op *next_event(struct op_monitor *mon, uint64_t slow_ns,
 {
 	struct monitored_op *m;
 
-	cds_list_for_each_entry(m, &mon->running, link)
-	{
+	cds_list_for_each_entry(m, &mon->running, link) {
 		const uint64_t age_ns = cl_elapsed_ns(m->started_ns, now_ns);
 		const uint64_t notified_ns =
 			cl_elapsed_ns(m->notify_started_ns, now_ns);
@@ -167,7 +180,9 @@ static bool any_closed(const struct op_monitor *mon)
 {
 	const struct monitored_op *m;
 
-	cds_list_for_each_entry(m, &mon->running, link) if (m->closed) return true;
+	cds_list_for_each_entry(m, &mon->running, link)
+		if (m->closed)
+			return true;
 	return false;
 }
 
@@ -189,7 +204,7 @@ static void *monitor_main(void *arg)
 		if (!CL_BROKEN(rescue))
 			rescue_round(mon, now_ns);
 		if (any_closed(mon)) {
-			doze(mon, RESCUE_AFTER_NS);
+			doze(mon, pace_step_ns(&mon->pace));
 			continue;
 		}
 		mon->dozing = true;
@@ -257,8 +272,11 @@ void op_monitor_notify_begin(struct monitored_op *m, struct cl_range notified,
 	struct op_monitor *mon = &m->mapping->cache->monitor;
 
 	cl_rank_assert_not_held(CL_RANK_PAGE);
+	if (!adopting)
+		gate_notice_begin(&m->mapping->gate, notified, started_ns);
 	cl_mutex_lock(&mon->lock);
 	m->notified = notified;
+	m->doubted = false;
 	m->adopting = adopting;
 	m->told_slow_notification = false;
 	m->notify_started_ns = started_ns;
@@ -268,9 +286,12 @@ void op_monitor_notify_begin(struct monitored_op *m, struct cl_range notified,
 void op_monitor_notify_end(struct monitored_op *m)
 {
 	struct op_monitor *mon = &m->mapping->cache->monitor;
+	const uint64_t silent_ns = m->adopting ? 0 : gate_notice_end(&m->mapping->gate);
 
 	cl_mutex_lock(&mon->lock);
 	m->notify_started_ns = 0;
+	if (silent_ns > 0)
+		pace_measured(&mon->pace, silent_ns);
 	while (m->in_use)
 		cl_cond_wait(&mon->changed, &mon->lock);
 	cl_mutex_unlock(&mon->lock);
@@ -291,6 +312,17 @@ void op_monitor_end(struct monitored_op *m)
 
 /* ------------------------------------------------------------------ for the owner */
 
+uint64_t cl_cache_step_ns(struct cl_cache *cache)
+{
+	struct op_monitor *mon = &cache->monitor;
+
+	cl_mutex_lock(&mon->lock);
+	const uint64_t ns = pace_step_ns(&mon->pace);
+
+	cl_mutex_unlock(&mon->lock);
+	return ns;
+}
+
 static struct cl_running_op describe(const struct monitored_op *m, uint64_t now_ns)
 {
 	return (struct cl_running_op){
@@ -301,9 +333,9 @@ static struct cl_running_op describe(const struct monitored_op *m, uint64_t now_
 		.running_ns = cl_elapsed_ns(m->started_ns, now_ns),
 		.notifying = m->notify_started_ns != 0,
 		.notified = m->notified,
-		.notifying_ns =
-			m->notify_started_ns ? cl_elapsed_ns(m->notify_started_ns, now_ns)
-					     : 0,
+		.notifying_ns = m->notify_started_ns
+					? cl_elapsed_ns(m->notify_started_ns, now_ns)
+					: 0,
 	};
 }
 
@@ -317,8 +349,7 @@ size_t cl_cache_running_ops(struct cl_cache *cache, struct cl_running_op *ret_op
 	cl_mutex_lock(&mon->lock);
 	const uint64_t now_ns = cl_now_ns();
 
-	cds_list_for_each_entry(m, &mon->running, link)
-	{
+	cds_list_for_each_entry(m, &mon->running, link) {
 		if (n < capacity)
 			ret_ops[n] = describe(m, now_ns);
 		n++;

@@ -14,19 +14,20 @@
 
 #include "cachelayer/range_op.h"
 #include "cond.h"
+#include "pace.h"
 
 /*
- * A READ that came while a notification of its pages was in flight, and has waited for
- * RESCUE_AFTER_NS with the notification still in flight, may be what that waits for:
- * the upper cache locks its folio, then asks us. Most notifications end far sooner.
+ * A READ that came while a notification of its pages was in flight may be what that
+ * waits for: the upper cache locks its folio, then asks us. It is answered when both
+ * have waited for longer than a notification that waits for nobody would be silent
+ * (pace.h).
+ *
+ * A notification that is silent for a hundred times as long may wait for a READ that
+ * does not look related: the upper cache's folios can be larger than pages, and a READ
+ * that may be direct may be a fault's all the same. Then every parked READ is answered;
+ * and every two seconds, even if there are signs of life (gate_rescue_silent()): they
+ * can be made by whoever syncs his mapping in a loop.
  */
-#define RESCUE_AFTER_NS	    ((uint64_t)200 * 1000)
-/*
- * A notification that takes this long may wait for a READ that does not look related:
- * the upper cache's folios can be larger than pages, and a READ that may be direct may
- * be a fault's all the same. Then every parked READ is answered.
- */
-#define RESCUE_ALL_AFTER_NS ((uint64_t)20 * 1000 * 1000)
 
 struct op_monitor {
 	struct cl_mutex lock;
@@ -36,6 +37,7 @@ struct op_monitor {
 	bool started, stopping;
 	bool dozing; /* the thread waits for something to watch */
 	uint64_t round;
+	struct pace pace;
 	pthread_t thread;
 };
 
@@ -54,6 +56,7 @@ struct monitored_op {
 	bool in_use;   /* the monitor works on it without the lock */
 	uint64_t seen_in_round; /* the monitor's */
 	bool told_slow_op, told_slow_notification;
+	bool doubted; /* READs were answered for this notification */
 	uint64_t rescued;
 };
 

@@ -18,10 +18,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cachelayer/range_op.h"
 #include "mount_path.h"
 #include "worker_pool.h"
 
-#define WAIT_MS 100
+/* Milliseconds; on a slow machine so many steps of it, at most a second. */
+#define WAIT_MS	   100
+#define WAIT_STEPS 4
 
 /* Shared by the waiter and the thread that does it; the last to leave frees it. */
 struct bulk_flush {
@@ -95,12 +98,14 @@ static struct bulk_flush *create(struct inode *inode, struct cl_range range, pid
 	return flush;
 }
 
-static struct timespec deadline_of(unsigned ms)
+static struct timespec deadline_of(const struct daemon *daemon)
 {
+	const uint64_t steps_ns = WAIT_STEPS * cl_cache_step_ns(daemon->cache);
+	const uint64_t wait_ns = (uint64_t)WAIT_MS * 1000000;
 	struct timespec deadline;
 
 	clock_gettime(CLOCK_MONOTONIC, &deadline);
-	deadline.tv_nsec += (long)ms * 1000000;
+	deadline.tv_nsec += (long)(steps_ns > wait_ns ? steps_ns : wait_ns);
 	deadline.tv_sec += deadline.tv_nsec / 1000000000;
 	deadline.tv_nsec %= 1000000000;
 	return deadline;
@@ -108,7 +113,7 @@ static struct timespec deadline_of(unsigned ms)
 
 void bulk_flush(struct inode *inode, struct cl_range range, pid_t pid)
 {
-	const struct timespec deadline = deadline_of(WAIT_MS);
+	const struct timespec deadline = deadline_of(inode->daemon);
 	struct bulk_flush *flush;
 	int status = 0;
 

@@ -22,14 +22,15 @@
 #include "mount_path.h"
 #include "worker_pool.h"
 
-/* How long anybody waits for the kernel. */
-#define WAIT_NS		  ((uint64_t)1000000000)
-/* Most attempts are over long before. */
-#define SECOND_ATTEMPT_NS ((uint64_t)400000)
+/* How long anybody waits for the kernel: a second, on a slow machine up to four. */
+#define WAIT_NS		     ((uint64_t)1000000000)
+#define WAIT_STEPS	     16
+/* Most attempts are over long before so many steps: 400 us, on a quick machine. */
+#define SECOND_ATTEMPT_STEPS 2
 /* After an answer with attributes has left us, the kernel still has to look at it. */
-#define ANSWER_SETTLES_NS ((uint64_t)1000000000)
+#define ANSWER_SETTLES_NS    ((uint64_t)1000000000)
 /* Anybody who changes the file meanwhile can make the kernel ignore one answer. */
-#define ATTEMPTS	  8
+#define ATTEMPTS	     8
 
 /* ------------------------------------------------------------------- padding */
 
@@ -233,6 +234,7 @@ static void wait_for(struct adoption *adoption, uint64_t ns)
 int adoption_run(struct inode *inode, pid_t pid)
 {
 	const unsigned shrinks = count_shrinks(inode);
+	const uint64_t step_ns = cl_cache_step_ns(inode->daemon->cache);
 	struct adoption *adoption;
 	int status;
 
@@ -243,11 +245,12 @@ int adoption_run(struct inode *inode, pid_t pid)
 	pthread_mutex_lock(&adoption->lock);
 	for (int i = 0; i < ATTEMPTS_AT_ONCE; i++) {
 		start_attempt(adoption, &adoption->attempts[i], pid);
-		wait_for(adoption, SECOND_ATTEMPT_NS);
+		wait_for(adoption, SECOND_ATTEMPT_STEPS * step_ns);
 		if (adoption->running == 0)
 			break;
 	}
-	wait_for(adoption, WAIT_NS);
+	wait_for(adoption,
+		 WAIT_STEPS * step_ns > WAIT_NS ? WAIT_STEPS * step_ns : WAIT_NS);
 	/* One that is still held up has not truncated yet. */
 	status = adoption->running > 0 ? -ETIMEDOUT : adoption->status;
 	pthread_mutex_unlock(&adoption->lock);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a notification is sent for: it must not go where a READ is parked, for which it
- * would wait.
+ * would wait. And who is answered when it waits all the same.
  */
 
 #include "fixture.h"
 #include "mapping_internal.h"
+#include "pace.h"
 
 static struct fixture fx;
 static struct cl_gate_entry gate_closed, read_parked;
@@ -80,6 +81,75 @@ START_TEST(a_strike_without_parked_reads_is_whole)
 }
 END_TEST
 
+/* ------------------------------------------------------------------------ rescue */
+
+#define MS ((uint64_t)1000000)
+
+/* A notification of a range began so long ago, and the READ came a moment later. */
+static size_t rescued_after(struct cl_range notified, uint64_t age_ns)
+{
+	const uint64_t now_ns = cl_now_ns();
+	struct invalidate_gate *gate = &fx.mapping->gate;
+
+	gate_notice_begin(gate, notified, now_ns - age_ns);
+	ck_assert(!cl_gate_enter(fx.mapping, &read_parked));
+	read_parked.arrival_ns = now_ns - age_ns + 1;
+	const size_t rescued = gate_rescue_silent(gate, PACE_FLOOR_NS, now_ns);
+
+	gate_notice_end(gate);
+	return rescued;
+}
+
+START_TEST(a_read_of_what_is_notified_is_answered_when_that_is_silent)
+{
+	ck_assert_uint_eq(rescued_after(page_range(16, 32), 1 * MS), 1);
+	ck_assert(read_parked.rescued);
+	next_resident_is(10); /* and 20 is back among them */
+}
+END_TEST
+
+START_TEST(nobody_is_answered_before)
+{
+	ck_assert_uint_eq(rescued_after(page_range(16, 32), PACE_FLOOR_NS - 1), 0);
+}
+END_TEST
+
+START_TEST(a_read_of_other_pages_is_answered_only_after_a_long_silence)
+{
+	ck_assert_uint_eq(rescued_after(page_range(24, 32), 19 * MS), 0);
+	ck_assert_uint_eq(gate_rescue(&fx.mapping->gate, page_range(0, 64), 0,
+				      cl_now_ns()),
+			  1);
+}
+END_TEST
+
+START_TEST(then_it_is_answered)
+{
+	ck_assert_uint_eq(rescued_after(page_range(24, 32), 21 * MS), 1);
+}
+END_TEST
+
+/* Whoever syncs his mapping in a loop makes signs of life for ever. */
+START_TEST(signs_of_life_delay_it_for_two_seconds_and_no_longer)
+{
+	struct invalidate_gate *gate = &fx.mapping->gate;
+	const uint64_t start_ns = cl_now_ns();
+	struct cl_gate_entry write = {.range = page_range(24, 25),
+				      .kind = CL_GATE_WRITE,
+				      .writes_back = true};
+
+	gate_notice_begin(gate, page_range(24, 32), start_ns);
+	ck_assert(!cl_gate_enter(fx.mapping, &read_parked));
+	ck_assert(cl_gate_try_enter(fx.mapping, &write));
+	ck_assert_uint_eq(gate_rescue_silent(gate, PACE_FLOOR_NS, start_ns + 1999 * MS),
+			  0);
+	ck_assert_uint_eq(gate_rescue_silent(gate, PACE_FLOOR_NS, start_ns + 2000 * MS),
+			  1);
+	cl_gate_leave(fx.mapping, &write);
+	gate_notice_end(gate);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase;
@@ -89,5 +159,10 @@ int main(void)
 	tcase_add_test(tcase, a_strike_ends_where_a_read_is_parked);
 	tcase_add_test(tcase, a_read_that_may_be_direct_does_not_end_a_strike);
 	tcase_add_test(tcase, a_strike_without_parked_reads_is_whole);
+	tcase_add_test(tcase, a_read_of_what_is_notified_is_answered_when_that_is_silent);
+	tcase_add_test(tcase, nobody_is_answered_before);
+	tcase_add_test(tcase, a_read_of_other_pages_is_answered_only_after_a_long_silence);
+	tcase_add_test(tcase, then_it_is_answered);
+	tcase_add_test(tcase, signs_of_life_delay_it_for_two_seconds_and_no_longer);
 	return suite_run(suite);
 }

@@ -124,7 +124,7 @@ int main(void)
 	Suite *suite = suite_with("op_monitor", &tc);
 
 	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_test(
-		tc, an_operation_that_began_after_the_look_at_the_clock_is_not_old);
+	tcase_add_test(tc,
+		       an_operation_that_began_after_the_look_at_the_clock_is_not_old);
 	return suite_run(suite);
 }
