@@ -68,6 +68,9 @@ static int write_zeros(int fd, struct cl_range range)
 	static const char zeros[65536];
 	struct iovec iov[16];
 
+	/* In an append-only file they would go to the end. */
+	if (fcntl(fd, F_GETFL) & O_APPEND)
+		return -EPERM;
 	while (range.start < range.end) {
 		uint64_t left = range.end - range.start;
 		int n = 0;

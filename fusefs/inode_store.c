@@ -71,6 +71,9 @@ static ssize_t store_pwritev(void *store, const struct iovec *iov, int iovcnt,
 
 	if (fd < 0)
 		return -EBADF;
+	/* It would not go there. */
+	if (inode->store_appends)
+		return -EPERM;
 	change_begin(inode);
 	taken = credentials_enter_owner(inode);
 	do

@@ -124,6 +124,10 @@ struct inode {
 				   time */
 	unsigned store_users;	/* open files, and whoever called store_get() */
 	bool store_noatime;	/* the descriptors have O_NOATIME */
+	/* Changed under open_lock. */
+	_Atomic bool
+		store_appends; /* store_write_fd has O_APPEND: an append-only file */
+	/* Guarded by open_lock. */
 	struct timespec kept_ctime; /* of when kept_fd was put there */
 	/* Guarded by kept_fd.c's lock. */
 	int kept_fd; /* for the next one who reads; -1: none */

@@ -57,7 +57,7 @@ static int reopen(struct inode *inode, int flags)
 	if (fd >= 0) {
 		/* It is for the open alone; on a splice it would mean something else.
 		 */
-		fcntl(fd, F_SETFL, 0);
+		fcntl(fd, F_SETFL, flags & O_APPEND);
 	} else if (errno == EWOULDBLOCK) {
 		serving_will_wait();
 		fd = open_by_proc(inode, flags);
@@ -91,7 +91,9 @@ static void set_noatime(struct inode *inode)
 
 	if (fd < 0 || noatime == inode->store_noatime)
 		return;
-	if (fcntl(fd, F_SETFL, noatime ? O_NOATIME : 0) == 0)
+	if (fcntl(fd, F_SETFL,
+		  (noatime ? O_NOATIME : 0) | (inode->store_appends ? O_APPEND : 0)) ==
+	    0)
 		inode->store_noatime = noatime;
 }
 
@@ -111,22 +113,37 @@ static void install_read_write(struct inode *inode, int fd)
 	set_noatime(inode);
 }
 
+/* An append-only file of the store can be opened for that alone. Required: as of
+ * reopen_unlocked(). */
+static int reopen_for_writing(struct inode *inode, int mode, bool may_append,
+			      bool *ret_appends)
+{
+	int fd = reopen_unlocked(inode, mode);
+
+	*ret_appends = fd == -EPERM && may_append;
+	return *ret_appends ? reopen_unlocked(inode, mode | O_APPEND) : fd;
+}
+
 /* Required: as of reopen_unlocked(). */
 static int open_for_writing(struct inode *inode, int access)
 {
-	bool reads = true;
-	int fd = reopen_unlocked(inode, O_RDWR);
+	const bool may_append = access & STORE_APPEND;
+	bool reads = true, appends;
+	int fd = reopen_for_writing(inode, O_RDWR, may_append, &appends);
 
 	if (fd == -EACCES && !(access & STORE_READ)) {
 		/* Permitted to write and not to read: beside whatever there is. */
 		reads = false;
-		fd = reopen_unlocked(inode, O_WRONLY);
+		fd = reopen_for_writing(inode, O_WRONLY, may_append, &appends);
 	}
 	if (fd < 0)
 		return fd;
-	if (inode->store_write_fd >= 0)
+	if (inode->store_write_fd >= 0) {
 		close(fd); /* somebody was faster */
-	else if (reads)
+		return 0;
+	}
+	inode->store_appends = appends;
+	if (reads)
 		install_read_write(inode, fd);
 	else
 		inode->store_write_fd = fd;
@@ -171,6 +188,7 @@ static void close_store(struct inode *inode)
 	const int fd = inode->store_fd, write_fd = inode->store_write_fd;
 
 	inode->store_fd = inode->store_write_fd = -1;
+	inode->store_appends = false;
 	if (write_fd >= 0 && write_fd != fd)
 		close(write_fd);
 	if (fd >= 0)
@@ -352,17 +370,25 @@ static bool moves_atime(int flags)
 /*
  * What open(2) says of files that nobody may change, whatever his mode, and that can
  * only be appended to. The store's descriptor may be open already, and does not ask.
+ * Required: open_lock.
  */
-static int may_join_writers(const struct inode *inode, int flags)
+static int may_join_writers(struct inode *inode, int flags)
 {
 	struct statx stx;
+	bool append_only;
 
 	if (statx(inode->fd, "", AT_EMPTY_PATH, STATX_TYPE, &stx) < 0)
 		return -errno;
 	if (stx.stx_attributes & STATX_ATTR_IMMUTABLE)
 		return -EPERM;
-	return stx.stx_attributes & STATX_ATTR_APPEND && !(flags & O_APPEND) ? -EPERM
-									     : 0;
+	append_only = stx.stx_attributes & STATX_ATTR_APPEND;
+	if (append_only && !(flags & O_APPEND))
+		return -EPERM;
+	/* It has been that, and is not any more. */
+	if (!append_only && inode->store_appends &&
+	    fcntl(inode->store_write_fd, F_SETFL, 0) == 0)
+		inode->store_appends = inode->store_noatime = false;
+	return 0;
 }
 
 /* Count an open in. */
@@ -379,7 +405,8 @@ static int register_open(struct inode *inode, int flags)
 	    inode->store_write_fd >= 0)
 		status = may_join_writers(inode, flags);
 	if (status == 0)
-		status = use_store(inode, access);
+		status = use_store(inode,
+				   flags & O_APPEND ? access | STORE_APPEND : access);
 	if (status == 0) {
 		inode->opens++;
 		if (access & STORE_WRITE)

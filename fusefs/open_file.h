@@ -16,7 +16,8 @@
 /** What somebody needs a store descriptor for. */
 enum store_access {
 	STORE_READ = 1,
-	STORE_WRITE = 2, /* and for reading as well, if that is permitted */
+	STORE_WRITE = 2,  /* and for reading as well, if that is permitted */
+	STORE_APPEND = 4, /* if nothing else is permitted */
 };
 
 /* FMODE_EXEC of the kernel's <linux/fs.h>: this open is an execve(2). The kernel keeps

@@ -134,6 +134,13 @@ static void write_back(struct parked_request *parked)
 	resize_if_asked((struct setattr *)parked);
 }
 
+/* By a descriptor of which we know nothing, or what it was opened for. An open to read
+ * and truncate can come as an OPEN and this. */
+static bool was_opened_to_write(const struct fuse_file_info *fi)
+{
+	return fi && (fi->fh == 0 || open_file_of(fi)->access & STORE_WRITE);
+}
+
 void data_setattr(fuse_req_t req, struct inode *inode, const struct stat *attr,
 		  int to_set, struct fuse_file_info *fi)
 {
@@ -148,7 +155,7 @@ void data_setattr(fuse_req_t req, struct inode *inode, const struct stat *attr,
 		reply_status(req, S_ISDIR(inode->type) ? -EISDIR : -EINVAL);
 		return;
 	}
-	if (to_set & FUSE_SET_ATTR_SIZE && !fi) {
+	if (to_set & FUSE_SET_ATTR_SIZE && !was_opened_to_write(fi)) {
 		const int status = credentials_may(req, inode, W_OK);
 
 		if (status < 0) {

@@ -262,8 +262,10 @@ void standing_open_forget(struct inode *inode)
 /* How the file has to be open for this use. */
 static int flags_of(enum standing_use use, const struct fuse_file_info *fi)
 {
+	/* Each write says by itself whether it appends; some files take nothing else.
+	 */
 	if (use == STANDING_WRITE)
-		return O_WRONLY;
+		return O_WRONLY | O_APPEND;
 	return O_RDONLY | (use == STANDING_READ ? fi->flags & O_NOATIME : 0);
 }
 
@@ -320,7 +322,7 @@ static int standing_open_get(struct inode *inode, enum standing_use use, int fla
 	status = open_file_create(inode, flags, ret_file);
 	/* Permitted to write and not to read. */
 	if (status == -EACCES && use == STANDING_EITHER)
-		status = open_file_create(inode, O_WRONLY, ret_file);
+		status = open_file_create(inode, O_WRONLY | O_APPEND, ret_file);
 	if (status == 0)
 		set_up(*ret_file);
 	return status;
@@ -355,7 +357,7 @@ static void reclassify(struct open_file *file, enum standing_class class)
 /* Open and kept, if it may be opened at all. */
 static void keep(struct inode *inode, enum standing_use use)
 {
-	const int flags = use == STANDING_WRITE ? O_WRONLY : O_RDONLY;
+	const int flags = use == STANDING_WRITE ? O_WRONLY | O_APPEND : O_RDONLY;
 	struct open_file *file;
 	bool kept;
 
@@ -431,7 +433,7 @@ int standing_open_created(struct inode *inode, mode_t mode, struct fuse_file_inf
 	struct open_file *file;
 	int status;
 
-	status = standing_open_get(inode, STANDING_WRITE, O_WRONLY, &file);
+	status = standing_open_get(inode, STANDING_WRITE, O_WRONLY | O_APPEND, &file);
 	if (status < 0)
 		return status;
 	if (standing_open_is_loss(mode)) {

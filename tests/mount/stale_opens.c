@@ -153,6 +153,70 @@ START_TEST(an_append_only_file_is_not_overwritten_by_who_comes_later)
 	fails_with(EPERM, truncate("f", 0));
 	flags_off();
 	ck_assert_int_eq(lstat_of(behind("f")).st_size, 4 * PAGE);
+	be(ALICE);
+	ok(close(ok(open("f", O_RDWR))));
+	be(ROOT);
+}
+END_TEST
+
+/* Alice's log, with nobody at it. */
+static void make_log(void)
+{
+	be(ROOT);
+	ok(chmod(".", 0777));
+	make_text("f", "one\n");
+	ok(chmod("f", 0666));
+	set_flags(FS_APPEND_FL);
+	be(ALICE);
+}
+
+START_TEST(an_append_only_file_is_appended_to)
+{
+	int fd;
+
+	make_log();
+	fd = ok(open("f", O_WRONLY | O_APPEND));
+	ck_assert_int_eq(ok(write(fd, "two\n", 4)), 4);
+	ok(close(fd));
+	fd = ok(open("f", O_RDWR | O_APPEND));
+	ck_assert_int_eq(ok(write(fd, "three\n", 6)), 6);
+	has_text("f", "one\ntwo\nthree\n");
+	ok(fsync(fd));
+	ok(close(fd));
+	has_text(behind("f"), "one\ntwo\nthree\n");
+	flags_off();
+}
+END_TEST
+
+START_TEST(an_append_only_file_is_not_overwritten)
+{
+	make_log();
+	fails_with(EPERM, open("f", O_WRONLY));
+	fails_with(EPERM, open("f", O_RDWR));
+	fails_with(EPERM, open("f", O_WRONLY | O_APPEND | O_TRUNC));
+	fails_with(EPERM, truncate("f", 1));
+	fails_with(EPERM, unlink("f"));
+	fails_with(EPERM, rename("f", "g"));
+	has_text("f", "one\n");
+	flags_off();
+}
+END_TEST
+
+START_TEST(what_was_append_only_can_be_overwritten)
+{
+	int appending, fd;
+
+	make_log();
+	appending = ok(open("f", O_WRONLY | O_APPEND));
+	ck_assert_int_eq(ok(write(appending, "two\n", 4)), 4);
+	flags_off();
+	be(ALICE);
+	fd = ok(open("f", O_RDWR));
+	write_all(fd, "ONE", 3, 0);
+	ck_assert_int_eq(ok(write(appending, "three\n", 6)), 6);
+	has_text("f", "ONE\ntwo\nthree\n");
+	ok(fsync(fd));
+	has_text(behind("f"), "ONE\ntwo\nthree\n");
 	be(ROOT);
 }
 END_TEST
@@ -165,4 +229,7 @@ void describe(void)
 	root_only(who_may_execute_a_file_need_not_read_it);
 	root_only(an_immutable_file_takes_no_further_writers);
 	root_only(an_append_only_file_is_not_overwritten_by_who_comes_later);
+	root_only(an_append_only_file_is_appended_to);
+	root_only(an_append_only_file_is_not_overwritten);
+	root_only(what_was_append_only_can_be_overwritten);
 }
