@@ -91,6 +91,7 @@ struct daemon {
 	 * keeps one counts it here: the fence relies on it. */
 	_Atomic uint64_t parked_requests;
 	_Atomic uint64_t bypassed_bytes;
+	_Atomic uint64_t store_writes; /* calls that have come back */
 };
 
 /** Whether the calling thread may wait for the kernel: one of those two pools'. For

@@ -62,6 +62,8 @@ static struct {
 	const struct fault *fault; /* NULL: none */
 	uint64_t number;	   /* what followed the '=': bytes left, milliseconds */
 	bool all_files;
+	bool by_owner; /* all files of this user */
+	uid_t owner;
 	dev_t dev;
 	ino_t ino;
 	uint64_t struck;
@@ -112,6 +114,8 @@ int fault_arm(int fd, const char *value)
 	armed.fault = fault;
 	armed.number = number;
 	armed.all_files = fd < 0;
+	armed.by_owner = fd >= 0 && S_ISDIR(attr.st_mode);
+	armed.owner = attr.st_uid;
 	armed.dev = attr.st_dev;
 	armed.ino = attr.st_ino;
 	armed.struck = 0;
@@ -136,8 +140,10 @@ static bool is_for(int fd)
 {
 	struct stat attr;
 
-	return armed.all_files || (fstat(fd, &attr) == 0 && attr.st_dev == armed.dev &&
-				   attr.st_ino == armed.ino);
+	if (armed.all_files || fstat(fd, &attr) < 0)
+		return armed.all_files;
+	return armed.by_owner ? attr.st_uid == armed.owner
+			      : attr.st_dev == armed.dev && attr.st_ino == armed.ino;
 }
 
 /* Required: mutex. What is left of the disk takes the call, or some of it. */

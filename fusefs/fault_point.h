@@ -10,8 +10,8 @@
  *
  * One fault is armed at a time, for one file or for all. It is set and looked at by the
  * control attribute user.foldfs.fault, so by `foldctl fault`; on the root of the mount
- * it is for all files. foldctl(1) has the list. Free of libfuse and of inodes: a file
- * is known by a descriptor.
+ * it is for all files, on another directory for those of its owner. foldctl(1) has the
+ * list. Free of libfuse and of inodes: a file is known by a descriptor.
  */
 
 #include <stdbool.h>
@@ -30,7 +30,8 @@
 
 /**
  * Arm a fault, in place of the one before.
- * @param fd     the file that it is for; -1: for all
+ * @param fd     the file that it is for, or a directory: for its owner's files; -1: for
+ *               all
  * @param value  its name, with '=' and a number where it takes one; or "none"
  * @return 0 or -EINVAL: there is no such fault
  */

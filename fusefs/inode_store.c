@@ -86,6 +86,8 @@ static ssize_t store_pwritev(void *store, const struct iovec *iov, int iovcnt,
 	if (taken)
 		credentials_leave();
 	change_end(inode);
+	atomic_fetch_add_explicit(&inode->daemon->store_writes, 1,
+				  memory_order_relaxed);
 	return n;
 }
 

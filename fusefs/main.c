@@ -165,6 +165,15 @@ static void drain_pools(struct daemon *daemon)
 	} while (after != before);
 }
 
+/* Who supervises the end does not look at one that is going. */
+static void free_cache(struct daemon *daemon)
+{
+	struct cl_cache *cache = daemon->cache;
+
+	daemon->cache = NULL;
+	cl_cache_free(cache);
+}
+
 static void tear_down(struct daemon *daemon)
 {
 	removed_behind_stop();
@@ -177,7 +186,7 @@ static void tear_down(struct daemon *daemon)
 	worker_pool_free(daemon->continuations);
 	inode_table_free(daemon->inodes);
 	watch_free(daemon->watch);
-	cl_cache_free(daemon->cache);
+	free_cache(daemon);
 	recovery_fini(daemon);
 	session_free(daemon);
 	fd_pressure_free(daemon->fd_pressure);
@@ -200,6 +209,7 @@ static int run(const struct options *options)
 	if (status == 0)
 		status = serve(&daemon);
 	tear_down(&daemon);
+	shutdown_done();
 	log_tell_held(true);
 	if (status == 0 && cache_has_lost_data())
 		status = -EIO;

@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Shutdown: unmount while we still serve.
+ * Shutdown: unmount while we still serve, and end whoever does not.
+ *
+ * The thread that hears the signal sees to it. As long as bytes get to the store, all
+ * is well, however long it takes. If none has for STUCK_NS, something is held up: by
+ * the store, or in the kernel by a lock that somebody else has. Then the connection is
+ * cut, so that nobody waits for us any more; and if that does not help either, we go
+ * without those threads. A range operation that is left so is as after a crash: the
+ * next mount finishes or undoes it.
  */
 
 #include "shutdown.h"
@@ -32,6 +39,11 @@
 #define UNMOUNT_MS 1000
 /* For long range operations to be done after the first signal. */
 #define GRACE_MS   2000
+/* Twice this and a bit is what ending may take when nothing goes on. */
+#define STUCK_NS   UINT64_C(2000000000)
+#define LOOK_NS	   100000000
+/* Others may write all the time while our own sync(2) is held up. */
+#define SYNC_NS	   UINT64_C(60000000000)
 
 extern char **environ;
 
@@ -39,7 +51,10 @@ static pthread_t watcher;
 static bool watching;
 static pthread_t unmounter;
 static bool unmounting;
-static _Atomic bool finishing; /* the next signal is from shutdown_finish() */
+/* session_run() has returned; all has been taken down. */
+static _Atomic bool finishing, done;
+/* What mapped programs have stored is written, or its loss is told. */
+static _Atomic bool synced;
 static _Atomic uint64_t asked_ms; /* when a signal came first; 0: none */
 static _Atomic bool insisted;	  /* and another one */
 
@@ -150,6 +165,7 @@ static void unmount_or_cut(struct daemon *daemon)
 	/* The kernel does this when it unmounts; but not if the mount lives on in
 	 * another mount namespace. */
 	sync_mount(daemon);
+	atomic_store(&synced, true);
 	if (unmount(daemon, false) < 0) {
 		log_msg(LOG_WARNING, "%s is in use: it is taken away all the same",
 			daemon->options.mountpoint);
@@ -214,44 +230,7 @@ bool shutdown_is_overdue(void)
 {
 	const uint64_t asked = atomic_load(&asked_ms);
 
-	return asked != 0 &&
-	       (atomic_load(&insisted) || now_ms() - asked >= GRACE_MS);
-}
-
-static void *watch(void *arg)
-{
-	struct daemon *daemon = arg;
-	sigset_t set = ending_signals();
-	int signal, count = 0;
-
-	sigaddset(&set, SIGALRM);
-	while (sigwait(&set, &signal) == 0 && !atomic_load(&finishing)) {
-		if (signal == SIGALRM) {
-			log_tell_held(false);
-			continue;
-		}
-		if (++count == 1) {
-			atomic_store(&asked_ms, now_ms());
-			log_msg(LOG_INFO, "%s: unmounting %s", strsignal(signal),
-				daemon->options.mountpoint);
-			start_unmounting(daemon);
-		} else {
-			atomic_store(&insisted, true);
-			log_msg(LOG_WARNING, "%s again: ending at once",
-				strsignal(signal));
-			session_stop(daemon);
-		}
-	}
-	return NULL;
-}
-
-int shutdown_watch(struct daemon *daemon)
-{
-	int status;
-
-	status = pthread_create(&watcher, NULL, watch, daemon);
-	watching = status == 0;
-	return -status;
+	return asked != 0 && (atomic_load(&insisted) || now_ms() - asked >= GRACE_MS);
 }
 
 /* As root would with umount -f, and for users, too, whose file it is. */
@@ -274,6 +253,133 @@ static void cut_connection(const struct daemon *daemon)
 	}
 }
 
+/* ----------------------------------------------------------------- supervision */
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* Whether nothing has got to the store for some time. */
+struct progress {
+	uint64_t writes, since_ns;
+};
+
+static bool is_stuck(const struct daemon *daemon, struct progress *progress)
+{
+	const uint64_t writes = atomic_load(&daemon->store_writes);
+
+	if (writes != progress->writes || progress->since_ns == 0) {
+		progress->writes = writes;
+		progress->since_ns = now_ns();
+	}
+	return now_ns() - progress->since_ns >= STUCK_NS;
+}
+
+static void cut_what_is_stuck(struct daemon *daemon)
+{
+	if (!atomic_load(&synced))
+		log_msg(LOG_CRIT,
+			"%s: nothing gets to the store any more: the connection is cut, "
+			"and what mapped programs have stored may be lost",
+			daemon->options.mountpoint);
+	session_stop(daemon);
+	cut_connection(daemon);
+	/* It does not wait for anybody who is held up. */
+	(void)unmount(daemon, true);
+}
+
+/* What cannot be ended, ends with the process, or when the kernel lets go of it. */
+static void leave_what_is_stuck(const struct daemon *daemon)
+{
+	struct cl_cache_stats stats = {0};
+
+	if (daemon->cache)
+		cl_cache_get_stats(daemon->cache, &stats);
+	log_msg(stats.pages_dirty > 0 ? LOG_CRIT : LOG_ERR,
+		"%s: threads are held up, by the store or in the kernel: ending without "
+		"them; %llu pages have not been written",
+		daemon->options.mountpoint, (unsigned long long)stats.pages_dirty);
+	_exit(EXIT_FAILURE);
+}
+
+/* And the log's. */
+static sigset_t heard_signals(void)
+{
+	sigset_t set = ending_signals();
+
+	sigaddset(&set, SIGALRM);
+	return set;
+}
+
+/* From the first signal, or from the end of the mount, until all has been taken down.
+ */
+static void supervise(struct daemon *daemon)
+{
+	const struct timespec look = {.tv_nsec = LOOK_NS};
+	const sigset_t set = heard_signals();
+	const uint64_t begin_ns = now_ns();
+	struct progress progress = {0};
+	bool cut = false;
+	int signal;
+
+	while (!atomic_load(&done)) {
+		signal = sigtimedwait(&set, NULL, &look);
+		if (signal == SIGALRM) {
+			log_tell_held(false);
+			continue;
+		}
+		if (atomic_load(&finishing) && !cut) {
+			cut = true;
+			progress = (struct progress){0};
+		} else if (signal > 0 && !cut) {
+			atomic_store(&insisted, true);
+			log_msg(LOG_WARNING, "%s again: ending at once",
+				strsignal(signal));
+			session_stop(daemon);
+		}
+		if (is_stuck(daemon, &progress) ||
+		    (!cut && now_ns() - begin_ns >= SYNC_NS)) {
+			if (cut)
+				leave_what_is_stuck(daemon);
+			cut_what_is_stuck(daemon);
+			cut = true;
+			progress = (struct progress){0};
+		}
+	}
+}
+
+static void *watch(void *arg)
+{
+	struct daemon *daemon = arg;
+	const sigset_t set = heard_signals();
+	int signal = 0;
+
+	while (sigwait(&set, &signal) != 0 || signal == SIGALRM)
+		if (signal == SIGALRM)
+			log_tell_held(false);
+	if (!atomic_load(&finishing)) {
+		atomic_store(&asked_ms, now_ms());
+		log_msg(LOG_INFO, "%s: unmounting %s", strsignal(signal),
+			daemon->options.mountpoint);
+		start_unmounting(daemon);
+	}
+	supervise(daemon);
+	return NULL;
+}
+
+int shutdown_watch(struct daemon *daemon)
+{
+	int status;
+
+	status = pthread_create(&watcher, NULL, watch, daemon);
+	watching = status == 0;
+	return -status;
+}
+
 /* Whether our mount is still somewhere where we can see it. */
 static bool is_left(const struct daemon *daemon)
 {
@@ -294,12 +400,9 @@ static bool is_left(const struct daemon *daemon)
 
 int shutdown_finish(struct daemon *daemon)
 {
-	if (watching) {
-		atomic_store(&finishing, true);
+	atomic_store(&finishing, true);
+	if (watching)
 		pthread_kill(watcher, SIGTERM);
-		pthread_join(watcher, NULL);
-		watching = false;
-	}
 	if (!is_disconnected(daemon, 0))
 		cut_connection(daemon);
 	/* With no connection the kernel lets go of it. */
@@ -312,4 +415,13 @@ int shutdown_finish(struct daemon *daemon)
 		"-u', or 'umount' as root",
 		daemon->options.mountpoint);
 	return -EBUSY;
+}
+
+void shutdown_done(void)
+{
+	atomic_store(&done, true);
+	if (!watching)
+		return;
+	pthread_kill(watcher, SIGTERM);
+	pthread_join(watcher, NULL);
 }

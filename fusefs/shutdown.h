@@ -9,12 +9,14 @@
  * them. So a signal does not stop the daemon but unmounts it, and the end of the mount
  * ends the daemon. If somebody uses the mount so that it cannot be unmounted, or if it
  * is mounted in another mount namespace, too, everything is written, and the connection
- * is cut: who still uses it gets errors. A second signal cuts at once.
+ * is cut: who still uses it gets errors. A second signal cuts at once. So does, after
+ * some seconds, a store that takes nothing any more.
  */
 
 #include "daemon.h"
 
-/** Block those signals, and SIGALRM, which is the log's, in this thread and all it will start. While there is one. */
+/** Block those signals, and SIGALRM, which is the log's, in this thread and all it will
+ * start. While there is one. */
 void shutdown_block_signals(void);
 
 /** Wait for signals from now on, in a thread. The mount stands.
@@ -27,9 +29,12 @@ bool shutdown_is_asked_for(void);
 /** Whether the time is over that what is under way then has to come to its end. */
 bool shutdown_is_overdue(void);
 
-/** Stop waiting, and cut the connection if it is still there, so that nobody in the
+/** Cut the connection if it is still there, so that nobody in the
  *  kernel waits for us any more. session_run() has returned.
  *  @return 0; -EBUSY: the mount point is still taken, by a mount that is dead now */
 int shutdown_finish(struct daemon *daemon);
+
+/** All has been taken down. Until then the process is ended if that is held up. */
+void shutdown_done(void);
 
 #endif

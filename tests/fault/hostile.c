@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a user may do to files of his own in the store, to hold up whoever else comes to
+ * them: for neighbours. Begun by root, it goes on as the user until it is killed.
+ *
+ *   hostile UID leases DIRECTORY   read leases on all files in it, and never let go
+ *   hostile UID hold DIRECTORY     its lock: reading it into memory that does not come
+ */
+
+#include <dirent.h>
+#include <err.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/userfaultfd.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define ENTRIES_BYTES 32768
+
+static void become(const char *uid)
+{
+	const uid_t id = (uid_t)strtoul(uid, NULL, 10);
+
+	if (setgroups(0, NULL) < 0 || setgid(id) < 0 || setuid(id) < 0)
+		err(1, "uid %s", uid);
+}
+
+/* Whoever breaks a lease sends a signal, which is not listened to. */
+static void take_leases(const char *directory)
+{
+	DIR *dir = opendir(directory);
+	struct dirent *entry;
+	int fd;
+
+	if (!dir)
+		err(1, "%s", directory);
+	signal(SIGIO, SIG_IGN);
+	while ((entry = readdir(dir))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		fd = openat(dirfd(dir), entry->d_name, O_RDONLY);
+		if (fd < 0 || fcntl(fd, F_SETLEASE, F_RDLCK) < 0)
+			err(1, "%s", entry->d_name);
+	}
+	puts("holding");
+	fflush(stdout);
+	for (;;)
+		pause();
+}
+
+/* Pages whose first use waits for somebody who never comes. Only root may have them for
+ * the kernel's uses, too. */
+static void *memory_that_does_not_come(void)
+{
+	const int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
+	struct uffdio_api api = {.api = UFFD_API};
+	struct uffdio_register range = {.mode = UFFDIO_REGISTER_MODE_MISSING};
+	void *memory = mmap(NULL, ENTRIES_BYTES, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED)
+		err(1, "mmap");
+	range.range.start = (uintptr_t)memory;
+	range.range.len = ENTRIES_BYTES;
+	if (fd < 0 || ioctl(fd, UFFDIO_API, &api) < 0 ||
+	    ioctl(fd, UFFDIO_REGISTER, &range) < 0)
+		err(77, "userfaultfd");
+	return memory;
+}
+
+static void hold(const char *directory, void *memory)
+{
+	const int fd = open(directory, O_RDONLY | O_DIRECTORY);
+
+	if (fd < 0)
+		err(1, "%s", directory);
+	puts("holding");
+	fflush(stdout);
+	syscall(SYS_getdents64, fd, memory, ENTRIES_BYTES);
+	errx(1, "%s: it came", directory);
+}
+
+int main(int argc, char *argv[])
+{
+	void *memory;
+
+	if (argc == 4 && strcmp(argv[2], "leases") == 0) {
+		become(argv[1]);
+		take_leases(argv[3]);
+	} else if (argc == 4 && strcmp(argv[2], "hold") == 0) {
+		memory = memory_that_does_not_come();
+		become(argv[1]);
+		hold(argv[3], memory);
+	}
+	errx(2, "usage: hostile UID leases|hold DIRECTORY");
+}
