@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <urcu/list.h>
 
 #include "automount.h"
 #include "credentials.h"
@@ -43,9 +44,73 @@ struct open_dir {
 	/* Guarded by lock. */
 	off_t offset; /* of the entry at `next`: what the kernel calls where it stands
 		       */
-	size_t next, end; /* entries read from the store and not yet used */
-	_Alignas(struct dirent64) char entries[STREAM_BYTES];
+	/* Read from the store and not yet used; or NULL, and the stream of fd is to be
+	 * set to `offset` before it is read. */
+	char *entries;
+	size_t next, end;
+
+	/* Guarded by kept_lock. */
+	struct cds_list_head kept_node;
+	bool kept;
 };
+
+/* Directories may be open for as long, and as often, as anybody likes: only those read
+ * last keep what they have read. kept_lock is taken with a directory's lock held. */
+#define KEPT_MAX 128
+
+static pthread_mutex_t kept_lock = PTHREAD_MUTEX_INITIALIZER;
+static CDS_LIST_HEAD(kept_dirs); /* longest unread first */
+static unsigned kept_count;
+
+/* Required: lock. */
+static void forget_entries(struct open_dir *dir)
+{
+	free(dir->entries);
+	dir->entries = NULL;
+	dir->next = dir->end = 0;
+}
+
+/* Required: kept_lock. */
+static void take_from_kept(struct open_dir *dir)
+{
+	if (!dir->kept)
+		return;
+	cds_list_del(&dir->kept_node);
+	dir->kept = false;
+	kept_count--;
+}
+
+/* One that is being read is not longest unread. Required: kept_lock. */
+static void make_room(void)
+{
+	struct open_dir *dir, *next;
+
+	cds_list_for_each_entry_safe(dir, next, &kept_dirs, kept_node) {
+		if (kept_count < KEPT_MAX)
+			return;
+		if (pthread_mutex_trylock(&dir->lock) != 0)
+			continue;
+		take_from_kept(dir);
+		forget_entries(dir);
+		pthread_mutex_unlock(&dir->lock);
+	}
+}
+
+/* It has been read for now. Required: lock. */
+static void keep_entries(struct open_dir *dir)
+{
+	pthread_mutex_lock(&kept_lock);
+	take_from_kept(dir);
+	if (dir->next < dir->end) {
+		make_room();
+		cds_list_add_tail(&dir->kept_node, &kept_dirs);
+		dir->kept = true;
+		kept_count++;
+	} else {
+		forget_entries(dir);
+	}
+	pthread_mutex_unlock(&kept_lock);
+}
 
 static struct open_dir *open_dir_of(const struct fuse_file_info *fi)
 {
@@ -73,8 +138,12 @@ static int open_store_dir(struct inode *inode)
 
 static void close_dir(struct open_dir *dir)
 {
+	pthread_mutex_lock(&kept_lock);
+	take_from_kept(dir);
+	pthread_mutex_unlock(&kept_lock);
 	listing_closed(dir->inode);
 	close(dir->fd);
+	free(dir->entries);
 	pthread_mutex_destroy(&dir->lock);
 	free(dir);
 }
@@ -108,7 +177,9 @@ void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	fd_pressure_note(daemon, dir->fd);
 	pthread_mutex_init(&dir->lock, NULL);
 	dir->offset = 0;
+	dir->entries = NULL;
 	dir->next = dir->end = 0;
+	dir->kept = false;
 	listing_opened(dir->inode, fi);
 	fi->fh = (uintptr_t)dir;
 	if (fuse_reply_open(req, fi) < 0)
@@ -141,7 +212,7 @@ void op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync,
 /* Required: lock. */
 static int seek_stream(struct open_dir *dir, off_t offset)
 {
-	if (offset == dir->offset && offset != 0)
+	if (offset == dir->offset && offset != 0 && dir->entries)
 		return 0;
 	/* To the start even if we stand there: rewinddir(3) wants to see what is new.
 	 */
@@ -166,6 +237,23 @@ static void consume_entry(struct open_dir *dir, const struct dirent64 *entry)
 	dir->next += entry->d_reclen;
 }
 
+/* Required: lock. @return bytes of entries, 0 at the end, or a negative errno */
+static ssize_t read_entries(struct open_dir *dir)
+{
+	ssize_t len;
+
+	if (!dir->entries)
+		dir->entries = malloc(STREAM_BYTES);
+	if (!dir->entries)
+		return -ENOMEM;
+	len = syscall(SYS_getdents64, dir->fd, dir->entries, STREAM_BYTES);
+	if (len < 0)
+		return -errno;
+	dir->next = 0;
+	dir->end = (size_t)len;
+	return len;
+}
+
 static int peek_entry(struct open_dir *dir, struct dirent64 **ret_entry)
 {
 	struct dirent64 *entry;
@@ -173,12 +261,9 @@ static int peek_entry(struct open_dir *dir, struct dirent64 **ret_entry)
 
 	for (;;) {
 		if (dir->next == dir->end) {
-			len = syscall(SYS_getdents64, dir->fd, dir->entries,
-				      sizeof(dir->entries));
+			len = read_entries(dir);
 			if (len < 0)
-				return -errno;
-			dir->next = 0;
-			dir->end = (size_t)len;
+				return (int)len;
 			if (len == 0) {
 				*ret_entry = NULL;
 				return 0;
@@ -330,6 +415,7 @@ static void list_and_reply(fuse_req_t req, struct open_dir *dir, size_t size,
 	if (list.buf && (list.looked_up || !plus)) {
 		pthread_mutex_lock(&dir->lock);
 		status = fill_listing(&list, dir, offset);
+		keep_entries(dir);
 		pthread_mutex_unlock(&dir->lock);
 	}
 	if (status < 0)
