@@ -39,7 +39,8 @@
 	/* Those of cl_upper_ops.fence(): the owner's part of F2. */                   \
 	X(fence_taken)	/* a request that a thread has taken counts as known */        \
 	X(fence_queue)	/* nobody asks whether WRITEs wait for others to end */        \
-	X(fence_answer) /* a writeback leaves the gate, then it is answered */
+	X(fence_answer) /* a writeback leaves the gate, then it is answered */         \
+	X(fence_drain)	/* a file has become shorter behind the owner's back */
 
 /* In the order in which an operation passes them. */
 #define CL_STEPS(X)                                                                    \

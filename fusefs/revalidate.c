@@ -20,6 +20,7 @@
 
 #include "account.h"
 #include "change_guard.h"
+#include "fence.h"
 #include "log.h"
 #include "notifier.h"
 #include "open_file.h"
@@ -91,6 +92,20 @@ static void compare(struct revalidation *r)
 }
 
 /*
+ * Before 6.16 what the kernel has sent of pages past a new end may come later still:
+ * its own truncate does not wait for it. It must not when somebody has made the file
+ * longer again, and expects zeros there. All other pages stay at their places, and
+ * whoever wants one waits in the kernel for its WRITE.
+ */
+static int drain_past_end(const struct revalidation *r)
+{
+	struct inode *inode = r->inode;
+	const bool shorter = r->new_size < r->old_size || inode->undropped;
+
+	return shorter && inode->daemon->needs_fence ? fence_drain(inode) : 0;
+}
+
+/*
  * The kernel drops what differs. If it does not, our cache will soon have the new bytes
  * again, and a comparison find nothing: the next round has it drop the whole file.
  */
@@ -109,6 +124,9 @@ static void drop_above(struct revalidation *r)
 		if (r->status == 0)
 			r->status = status;
 	}
+	status = drain_past_end(r);
+	if (r->status == 0)
+		r->status = status;
 	notifier_forget_attributes(inode);
 	inode->undropped = r->status < 0;
 	if (r->status == 0)

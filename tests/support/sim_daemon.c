@@ -319,6 +319,20 @@ static void add_range(void *arg, struct cl_range range)
 	r->ranges[r->n++] = range;
 }
 
+/* fence_drain() */
+static void drain(struct sim_kernel *k)
+{
+	struct cl_gate_entry entry = {.range = {0, CL_RANGE_EOF},
+				      .kind = CL_GATE_EXCLUSIVE};
+
+	for (unsigned round = 0; round < 2; round++) {
+		while (sim_fence(k) < 0)
+			;
+		cl_gate_enter_wait(k->below, &entry);
+		cl_gate_leave(k->below, &entry);
+	}
+}
+
 /* do_round() of revalidate.c. @return whether the size is another */
 static bool revalidate(struct sim_kernel *k)
 {
@@ -339,6 +353,8 @@ static bool revalidate(struct sim_kernel *k)
 	cl_gate_leave(k->below, &entry);
 	for (unsigned i = 0; i < changed.n; i++)
 		(void)sim_upper_ops(k)->invalidate(k, changed.ranges[i]);
+	if (size < old && k->config.temporary_copies && !CL_BROKEN(fence_drain))
+		drain(k);
 	sim_upper_ops(k)->forget_attributes(k);
 	return size != old;
 }
