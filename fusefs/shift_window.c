@@ -255,10 +255,13 @@ static int skip_holes(struct shift_run *run, bool down, uint64_t *frontier)
 	} else {
 		err = skip_up_from_end(run, frontier);
 	}
-	if (err == 0 && *frontier != from && !run->is_synced) {
+	if (err < 0 || *frontier == from)
+		return err;
+	if (!run->is_synced) {
 		err = run->io->fdatasync(run->fd);
 		run->is_synced = err == 0;
 	}
+	STORE_CRASH_POINT(holes_skipped);
 	return err;
 }
 
@@ -319,7 +322,6 @@ int shift_window_next(struct shift_run *run, uint64_t frontier)
 	struct shift_record rec = run->journal->record;
 	int err = skip_holes(run, shift_brings_down(run, &rec), &frontier);
 
-	STORE_CRASH_POINT(holes_skipped);
 	if (err < 0)
 		return err;
 	rec.state = SHIFT_RUNNING;
