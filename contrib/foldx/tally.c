@@ -73,6 +73,19 @@ void tally_print(FILE *to, const struct tally *tally)
 			tally->landed_before, tally->landed_after);
 }
 
+/*
+ * fallocate(2) with FALLOC_FL_ZERO_RANGE is refused by some kernels (5.10) for every FUSE
+ * file system, and no daemon is asked. Where the same can be had by a control attribute,
+ * the file system is not to blame.
+ */
+static bool kernel_refuses(const struct tally *tally, enum op_kind kind)
+{
+	const struct tally_row *row = &tally->rows[kind];
+
+	return kind == OP_FZERO && row->done == 0 && row->refused[0].err == -EOPNOTSUPP &&
+	       row->refused[0].times == row_refused(row) && tally->rows[OP_ZERO].done > 0;
+}
+
 bool tally_has(const struct tally *tally, unsigned required, FILE *complain)
 {
 	bool has = true;
@@ -86,6 +99,10 @@ bool tally_has(const struct tally *tally, unsigned required, FILE *complain)
 				    row->refused[i].err != -ENOSYS;
 		if (!(required & 1u << kind) || supported)
 			continue;
+		if (kernel_refuses(tally, (enum op_kind)kind)) {
+			fprintf(complain, "foldx: fzero is left out: the kernel refuses it\n");
+			continue;
+		}
 		fprintf(complain, "foldx: %s is required and was %s\n",
 			operation_name((enum op_kind)kind),
 			row->done > 0	       ? "not done by the file system"

@@ -128,6 +128,7 @@ START_TEST(a_zeroed_range_reads_as_zeros_and_may_extend_the_file)
 	const int fd = make_file("f", 5 * PAGE, 1);
 
 	reference_lacks("tmpfs", "has no ZERO_RANGE");
+	needs_zero_range();
 	ok(fallocate(fd, ZERO, PAGE + 10, PAGE));
 	has_bytes(fd, 0, PAGE + 10, 1);
 	has_zeros(fd, PAGE + 10, PAGE);
@@ -145,6 +146,7 @@ START_TEST(a_zeroed_range_may_leave_the_size)
 	char *memory = map_shared(fd, 5 * PAGE);
 
 	reference_lacks("tmpfs", "has no ZERO_RANGE");
+	needs_zero_range();
 	memory_has_bytes(memory, 0, 5 * PAGE, 1);
 	ok(fallocate(fd, ZERO | KEEP, 4 * PAGE, 4 * PAGE));
 	ck_assert_int_eq(fstat_of(fd).st_size, 5 * PAGE);

@@ -10,6 +10,7 @@
 #include "files.h"
 
 #include <grp.h>
+#include <linux/falloc.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -132,6 +133,23 @@ void has_text(const char *name, const char *text)
 	buf[n] = '\0';
 	ok(close(fd));
 	ck_assert_str_eq(buf, text);
+}
+
+bool kernel_passes_zero_range(void)
+{
+	const int mode = FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE;
+	const int fd = make_file("zero-range", PAGE, 1);
+	const bool refused = fallocate(fd, mode, 0, PAGE) == -1 && errno == EOPNOTSUPP;
+
+	ok(close(fd));
+	ok(unlink("zero-range"));
+	return !refused || !on_foldfs();
+}
+
+void needs_zero_range(void)
+{
+	if (!kernel_passes_zero_range())
+		skip("this kernel passes no FALLOC_FL_ZERO_RANGE on to a FUSE file system");
 }
 
 /* -------------------------------------------------------------- attributes */

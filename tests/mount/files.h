@@ -43,6 +43,16 @@ void has_text(const char *name, const char *text);
 void read_all(int fd, void *buf, size_t len, off_t offset);
 void write_all(int fd, const void *buf, size_t len, off_t offset);
 
+/**
+ * Whether a program here can ask for FALLOC_FL_ZERO_RANGE. There are kernels that refuse
+ * it for every FUSE file system and ask no daemon (5.10: fuse_file_fallocate()). Whether
+ * it was the kernel cannot be told from here: on one that is known to pass it on, as
+ * that of CI, whoever skips a test for this has failed.
+ */
+bool kernel_passes_zero_range(void);
+/** Skips this test where it does not. */
+void needs_zero_range(void);
+
 /* -------------------------------------------------------------- attributes */
 
 off_t size_of(const char *name);

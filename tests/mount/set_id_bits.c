@@ -169,6 +169,7 @@ END_TEST
 START_TEST(zeroing_a_range_clears_them)
 {
 	reference_lacks("tmpfs", "has no ZERO_RANGE");
+	needs_zero_range();
 	clears_the_bits(zero);
 }
 END_TEST
