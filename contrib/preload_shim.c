@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * libfoldfs-preload.so: unmodified programs' collapse and insert, on a foldfs mount.
+ * libfoldfs-preload.so: unmodified programs' collapse, insert and zero, on a foldfs mount.
  *
  *	LD_PRELOAD=/path/to/libfoldfs-preload.so fallocate -c -o 4096 -l 4096 FILE
  *
  * The kernel refuses FALLOC_FL_COLLAPSE_RANGE and FALLOC_FL_INSERT_RANGE for every FUSE
- * file system with EOPNOTSUPP, without asking it. So each fallocate is first put to the
- * kernel, as if we were not here, and only if it says EOPNOTSUPP to exactly one of
- * these two do we look whether foldfs serves the file, and ask there. That order has
+ * file system with EOPNOTSUPP, without asking it; before 5.14 FALLOC_FL_ZERO_RANGE, too.
+ * So each fallocate is first put to the kernel, as if we were not here, and only if it
+ * says EOPNOTSUPP to exactly one of these three do we look whether foldfs serves the
+ * file, and ask there. That order has
  * three merits. The errors that fallocate(2) finds by itself (EBADF on a descriptor
  * that is not open for writing, EINVAL, EPERM, ETXTBSY, ESPIPE, ENODEV, EFBIG) come
  * from the kernel in the kernel's order. Everything else passes through at the price of
@@ -66,6 +67,22 @@ static int ask_kernel(int fd, int mode, off64_t offset, off64_t len)
 	return next(fd, mode, offset, len);
 }
 
+/* NULL: not for us */
+static const char *control_attribute(int mode)
+{
+	switch (mode) {
+	case FALLOC_FL_COLLAPSE_RANGE:
+		return FOLDFS_XATTR_COLLAPSE;
+	case FALLOC_FL_INSERT_RANGE:
+		return FOLDFS_XATTR_INSERT;
+	case FALLOC_FL_ZERO_RANGE:
+	case FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE:
+		return FOLDFS_XATTR_ZERO;
+	default:
+		return NULL;
+	}
+}
+
 static int intercepted(int fd, int mode, off64_t offset, off64_t len)
 {
 	const int saved_errno = errno;
@@ -76,11 +93,8 @@ static int intercepted(int fd, int mode, off64_t offset, off64_t len)
 	if (done == 0 || errno != EOPNOTSUPP)
 		return done;
 
-	if (mode == FALLOC_FL_COLLAPSE_RANGE)
-		name = FOLDFS_XATTR_COLLAPSE;
-	else if (mode == FALLOC_FL_INSERT_RANGE)
-		name = FOLDFS_XATTR_INSERT;
-	else
+	name = control_attribute(mode);
+	if (!name)
 		return done;
 
 	errno = saved_errno;
@@ -89,6 +103,9 @@ static int intercepted(int fd, int mode, off64_t offset, off64_t len)
 		errno = EOPNOTSUPP;
 		return -1;
 	}
+	/* The attribute leaves the size alone. */
+	if (done == 0 && mode == FALLOC_FL_ZERO_RANGE)
+		done = ask_kernel(fd, 0, offset, len);
 	return done;
 }
 
