@@ -30,7 +30,7 @@ static void note_init(void *userdata, struct fuse_conn_info *conn)
 	trial->proto_major = conn->proto_major;
 	trial->proto_minor = conn->proto_minor;
 	trial->capable = conn->capable;
-	conn->want &= ~(unsigned)FUSE_CAP_WRITEBACK_CACHE;
+	libfuse_refuse(conn, FUSE_CAP_WRITEBACK_CACHE);
 }
 
 /* Nobody else is to see it. In a container that may not be allowed; then somebody
