@@ -26,7 +26,9 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 static void check_taken(const struct options *options)
 {
-	fuzz_require(options->source && options->mountpoint);
+	/* A check does without them, the second one first. */
+	fuzz_require(options->check || (options->source && options->mountpoint));
+	fuzz_require(options->source || !options->mountpoint);
 	fuzz_require(options->cache_size_bytes >= CL_CACHE_SIZE_MIN);
 	fuzz_require(options->threads >= 1 && options->threads <= 256);
 	fuzz_require(options->writeback_age_s >= 1 && options->writeback_age_s <= 3600);
