@@ -125,8 +125,9 @@ static int describe_dir(const struct store_event *event, char *buf, size_t size)
 
 	if (event->shut > 0)
 		snprintf(shut, sizeof(shut),
-			 "; %u files that may be half way are not served (EIO)",
-			 event->shut);
+			 "; %u files may be half way and are not served (EIO)%s",
+			 event->shut,
+			 event->kind == STORE_EVENT_FOREIGN ? " if they are his" : "");
 	return snprintf(buf, size, "SOURCE/%s belongs to uid %u: %s%s", event->journal,
 			(unsigned)event->uid, foreign_words(event), shut);
 }
