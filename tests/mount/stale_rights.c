@@ -12,6 +12,8 @@
 #include <grp.h>
 #include <limits.h>
 #include <linux/posix_acl_xattr.h>
+#include <sched.h>
+#include <sys/prctl.h>
 #include <sys/xattr.h>
 
 #define ROOT  0
@@ -155,6 +157,47 @@ START_TEST(who_may_not_read_any_more_reads_no_extended_attribute)
 	root_takes_it("f", 0600);
 	fails_with(EACCES, fgetxattr(fd, "user.a", value, sizeof(value)));
 	be(ROOT);
+}
+END_TEST
+
+static void map_to_root(const char *map)
+{
+	const char line[] = "0 1000 1";
+	const int fd = ok(open(map, O_WRONLY));
+
+	ok(write(fd, line, sizeof(line) - 1));
+	ok(close(fd));
+}
+
+/* Root there, with every capability. */
+static void change_from_a_namespace(void *arg)
+{
+	const int fd = *(int *)arg;
+	int setgroups_fd;
+
+	if (unshare(CLONE_NEWUSER) < 0)
+		skip("user namespaces are not for users here: %s", strerror(errno));
+	ok(prctl(PR_SET_DUMPABLE, 1));
+	setgroups_fd = ok(open("/proc/self/setgroups", O_WRONLY));
+	ok(write(setgroups_fd, "deny", 4));
+	ok(close(setgroups_fd));
+	map_to_root("/proc/self/uid_map");
+	map_to_root("/proc/self/gid_map");
+	ck_assert_uint_eq(geteuid(), 0);
+	fails_with(EPERM, fchmod(fd, 04755));
+	fails_with(EPERM, fchown(fd, 0, 0));
+	fails_with(EPERM, setxattr("f", "trusted.a", "1", 1, 0));
+	fails_with(EACCES, truncate("f", 0));
+}
+
+START_TEST(a_user_who_is_root_in_a_namespace_of_his_own_is_still_that_user)
+{
+	int fd = file_of_alice("f", O_RDWR);
+
+	root_takes_it("f", 0644);
+	be(ROOT);
+	as_somebody(ALICE, ALICE, change_from_a_namespace, &fd);
+	ck_assert_uint_eq(lstat_of(behind("f")).st_mode & 07777, 0644);
 }
 END_TEST
 
@@ -373,6 +416,7 @@ void describe(void)
 	root_only(a_former_owner_does_not_change_the_group);
 	root_only(who_may_not_write_any_more_sets_no_extended_attribute);
 	root_only(who_may_not_read_any_more_reads_no_extended_attribute);
+	root_only(a_user_who_is_root_in_a_namespace_of_his_own_is_still_that_user);
 	root_only(a_former_owner_changes_no_mode_by_name);
 	root_only(who_may_not_write_any_more_truncates_nothing);
 	root_only(who_may_not_write_any_more_changes_no_ranges);
