@@ -136,6 +136,7 @@ static int inode_create(struct daemon *daemon, int fd, const struct store_id *id
 	inode->birth_ns = id->birth_ns;
 	inode->mount = id->mount;
 	inode->automount = automount_is(daemon, fd, id);
+	inode->unsized = S_ISREG(id->mode) && id->no_blocks && store_is_unsized(fd);
 	inode->type = id->mode & S_IFMT;
 	atomic_init(&inode->mode, id->mode);
 	atomic_init(&inode->refs, 1);

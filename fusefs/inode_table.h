@@ -30,6 +30,7 @@ struct store_id {
 	mode_t mode;	  /* type and, unless only asked who it is, permissions */
 	bool has_links;	  /* not a directory, and has several names */
 	bool automount;	  /* says that something is mounted on it when it is entered */
+	bool no_blocks;	  /* takes none; not known if only asked who it is */
 };
 
 /** Whether the names of a file may be files of their own; see identity.h. */
@@ -59,6 +60,7 @@ struct inode {
 	mode_t type;	/* S_IFMT bits */
 	int fd;		/* O_PATH | O_NOFOLLOW */
 	bool automount; /* automount.h */
+	bool unsized;	/* a file that may have more bytes than its size says */
 
 	/* Atomic. What the store said last; changed under the inode table's lock. */
 	_Atomic dev_t dev;

@@ -455,6 +455,8 @@ int open_file_get(struct inode *inode, int flags, struct fuse_file_info *fi)
 		return status;
 	fi->fh = (uintptr_t)file;
 	fi->keep_cache = 1;
+	/* The kernel would read up to the size and no further. */
+	fi->direct_io = inode->unsized;
 #if LIBFUSE_HAS_NOFLUSH
 	/* Nothing to report and nothing to write when a mere reader closes. */
 	fi->noflush = file->access == STORE_READ;

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bypass.h"
 #include "ops_data.h"
@@ -18,6 +19,7 @@
 #include "prefetch.h"
 #include "read_buffer.h"
 #include "reply.h"
+#include "serving.h"
 #include "size_adoption.h"
 #include "standing_open.h"
 
@@ -117,6 +119,26 @@ static void park(fuse_req_t req, struct open_file *file, struct cl_range range,
 	parked_request_enter(&request->parked, CL_GATE_FILL, range);
 }
 
+/* No cache knows what it has next time. A file of procfs ends where a read says so. */
+static void answer_unsized(fuse_req_t req, const struct open_file *file, size_t size,
+			   off_t offset)
+{
+	char *buf = malloc(size);
+	ssize_t n;
+
+	if (!buf) {
+		reply_status(req, -ENOMEM);
+		return;
+	}
+	serving_will_wait();
+	n = pread(file->inode->store_fd, buf, size, offset);
+	if (n < 0)
+		reply_status(req, -errno);
+	else
+		fuse_reply_buf(req, buf, (size_t)n);
+	free(buf);
+}
+
 void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 	     struct fuse_file_info *fi)
 {
@@ -135,6 +157,11 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 	status = request_file(inode, fi, STANDING_READ, &file);
 	if (status < 0) {
 		reply_status(req, status);
+		return;
+	}
+	if (inode->unsized) {
+		answer_unsized(req, file, size, offset);
+		open_file_put(file);
 		return;
 	}
 	if (!cl_gate_try_enter(inode->mapping, &entry)) {

@@ -8,8 +8,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -21,6 +23,7 @@ static void id_from(const struct statx *stx, struct store_id *ret_id)
 		.ino = stx->stx_ino,
 		.mode = stx->stx_mode,
 		.has_links = stx->stx_nlink > 1 && !S_ISDIR(stx->stx_mode),
+		.no_blocks = stx->stx_blocks == 0,
 		.automount = stx->stx_attributes & STATX_ATTR_AUTOMOUNT,
 	};
 	if (stx->stx_mask & STATX_BTIME)
@@ -44,6 +47,26 @@ int store_identify(int dirfd, const char *name, struct store_id *ret_id)
 		return -errno;
 	id_from(&stx, ret_id);
 	return 0;
+}
+
+bool store_is_unsized(int fd)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) < 0)
+		return false;
+	switch (fs.f_type) {
+	case PROC_SUPER_MAGIC:
+	case SYSFS_MAGIC:
+	case DEBUGFS_MAGIC:
+	case TRACEFS_MAGIC:
+	case SECURITYFS_MAGIC:
+	case CGROUP_SUPER_MAGIC:
+	case CGROUP2_SUPER_MAGIC:
+		return true;
+	default:
+		return false;
+	}
 }
 
 static struct timespec time_from(const struct statx_timestamp *ts)

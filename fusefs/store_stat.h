@@ -19,6 +19,10 @@
  */
 int store_identify(int dirfd, const char *name, struct store_id *ret_id);
 
+/** Whether the file system makes up its files' bytes when they are read, so that their
+ *  sizes mean nothing: procfs, sysfs and the like. */
+bool store_is_unsized(int fd);
+
 /** The same file, if both are there now, by whatever mount. */
 static inline bool store_same_number(const struct store_id *a, const struct store_id *b)
 {
