@@ -29,7 +29,7 @@ result() {
 single() {
 	local suite=$1 name=$2 log began=$SECONDS outcome
 	shift 2
-	log="$OUT/logs/${name//[^a-zA-Z0-9_.-]/_}"
+	log="$OUT/logs/$(wc -l <"$OUT/results")_${name//[^a-zA-Z0-9_.-]/_}"
 	"$@" </dev/null >"$log" 2>&1
 	case $? in 0) outcome=passed ;; 77) outcome=skipped ;; *) outcome=failed ;; esac
 	[ $outcome = passed ] || cat "$log"
