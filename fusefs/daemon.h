@@ -77,6 +77,9 @@ struct daemon {
 	 * own, since they take long.
 	 */
 	struct worker_pool *range_operations, *notifications;
+	/* Notifications of names (name_teller.h). */
+	struct worker_pool *names;
+	_Atomic unsigned names_pending;
 	/* System calls on our own mount, for which those wait a bounded time. */
 	struct worker_pool *own_calls;
 	struct store_probe *store_probe; /* what SOURCE's file systems can do */

@@ -19,6 +19,7 @@
 #include "inode_table.h"
 #include "kept_fd.h"
 #include "log.h"
+#include "name_teller.h"
 #include "standing_open.h"
 #include "submounts.h"
 #include "worker_pool.h"
@@ -37,11 +38,6 @@
 /* At once; then we look how many that has freed. */
 #define BATCH		   4096
 #define DIRECTORY_BATCH	   64
-/*
- * Names of one directory go one at a time, and each waits its turn with the lookups
- * that are made there. With several waiting at once there are more turns for us.
- */
-#define HELPERS		   3
 /* For the FORGETs to arrive: they are queued by the time a notification returns. */
 #define SETTLE_US	   2000
 #define LOG_EVERY_S	   60
@@ -56,16 +52,10 @@ struct fd_pressure {
 	_Atomic uint64_t logged_ns; /* when exhaustion was logged last; 0: never */
 };
 
-/* What is to be forgotten, shared by those who ask; the last one frees it. */
+/* What is to be forgotten. */
 struct batch {
 	struct daemon *daemon;
-	_Atomic unsigned refs;
-	_Atomic size_t next;
 	size_t count;
-	struct batch_helper {
-		struct job job;
-		struct batch *batch;
-	} helpers[HELPERS];
 	fuse_ino_t nodeids[BATCH];
 };
 
@@ -129,47 +119,17 @@ static void ask_to_forget(struct daemon *daemon, fuse_ino_t nodeid)
 
 	if (!inode_table_take_name(daemon->inodes, nodeid, &parent, &name))
 		return;
-	/* A name that the kernel does not know any more is as good. */
-	fuse_lowlevel_notify_inval_entry(daemon->session, parent, name, strlen(name));
+	name_teller_forget(daemon, parent, name);
 	free(name);
 }
 
-static void batch_put(struct batch *batch)
-{
-	if (atomic_fetch_sub(&batch->refs, 1) == 1)
-		free(batch);
-}
-
-static void batch_work(struct batch *batch)
-{
-	size_t i;
-
-	while ((i = atomic_fetch_add(&batch->next, 1)) < batch->count)
-		ask_to_forget(batch->daemon, batch->nodeids[i]);
-}
-
-static void run_helper(struct job *job)
-{
-	struct batch_helper *helper = caa_container_of(job, struct batch_helper, job);
-	struct batch *batch = helper->batch;
-
-	batch_work(batch);
-	batch_put(batch);
-}
-
+/* Somebody may hold one of the directories: others are not waited for then. */
 static void batch_run(struct batch *batch)
 {
-	atomic_init(&batch->refs, 1 + HELPERS);
-	for (size_t i = 0; i < HELPERS; i++) {
-		batch->helpers[i] =
-			(struct batch_helper){.job = {.run = run_helper,
-						      .account = ACCOUNT_OURS},
-					      .batch = batch};
-		worker_pool_submit(batch->daemon->notifications,
-				   &batch->helpers[i].job);
-	}
-	batch_work(batch);
-	batch_put(batch);
+	for (size_t i = 0; i < batch->count; i++)
+		ask_to_forget(batch->daemon, batch->nodeids[i]);
+	name_teller_settle(batch->daemon);
+	free(batch);
 }
 
 /* The best of one kind, but none that something is mounted on or below. */

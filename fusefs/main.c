@@ -36,6 +36,10 @@
  * what another one has to do first; and so many of one user. */
 #define KERNEL_THREADS	     256
 #define KERNEL_THREADS_SHARE 16
+/* Notifications of names at once, and of names in one directory: those wait for each
+ * other there, but with two there are more turns for us. */
+#define NAME_THREADS	     128
+#define NAME_THREADS_SHARE   2
 /* Of those that may be held up by the store, each has a quarter. */
 #define STORE_SHARES 4
 
@@ -78,6 +82,9 @@ static int start_pools(struct daemon *daemon)
 	if (status == 0)
 		status = start_pool("notify", KERNEL_THREADS, KERNEL_THREADS,
 				    KERNEL_THREADS_SHARE, &daemon->notifications);
+	if (status == 0)
+		status = start_pool("names", NAME_THREADS, NAME_THREADS,
+				    NAME_THREADS_SHARE, &daemon->names);
 	/* Two for each range operation at most. */
 	if (status == 0)
 		status = start_pool("own-calls", 2 * KERNEL_THREADS, 2 * KERNEL_THREADS,
@@ -160,6 +167,7 @@ static void drain_pools(struct daemon *daemon)
 		before = after;
 		after = worker_pool_drain(daemon->range_operations) +
 			worker_pool_drain(daemon->notifications) +
+			worker_pool_drain(daemon->names) +
 			worker_pool_drain(daemon->own_calls) +
 			worker_pool_drain(daemon->continuations);
 	} while (after != before);
@@ -182,6 +190,7 @@ static void tear_down(struct daemon *daemon)
 	drain_pools(daemon);
 	worker_pool_free(daemon->range_operations);
 	worker_pool_free(daemon->notifications);
+	worker_pool_free(daemon->names);
 	worker_pool_free(daemon->own_calls);
 	worker_pool_free(daemon->continuations);
 	inode_table_free(daemon->inodes);

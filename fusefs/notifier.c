@@ -59,7 +59,7 @@ int notifier_forget_attributes(struct inode *inode)
 
 int notifier_tell_changed(struct inode *inode)
 {
-	return notify(inode, S_ISDIR(inode->type) ? 0 : -1, 0);
+	return notify(inode, -1, 0);
 }
 
 void notifier_tell_mode(struct inode *inode, mode_t before)

@@ -20,8 +20,8 @@ int notifier_invalidate(struct inode *inode, struct cl_range range);
  *  yet to answer a request for this inode. */
 int notifier_forget_attributes(struct inode *inode);
 
-/** Likewise, and of a directory the listing, too, because it has changed behind the
- *  mount. A listing is no folio that a request of ours is needed for: any thread.
+/** Likewise, because it has changed behind the mount. Of a directory, the listing is
+ *  name_teller.h's.
  *  @return 0; -ENOENT if the kernel does not know the inode, or not yet; … */
 int notifier_tell_changed(struct inode *inode);
 

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "name_teller.h"
 #include "notifier.h"
 #include "ops_namespace.h"
 #include "store_stat.h"
@@ -34,8 +35,13 @@
 
 static int forget_attributes(struct watch *watch, struct inode *inode)
 {
+	int status;
+
 	atomic_fetch_add(&watch->stats.notifications, 1);
-	return notifier_tell_changed(inode);
+	status = notifier_tell_changed(inode);
+	if (status == 0 && S_ISDIR(inode->type))
+		name_teller_forget_listing(inode->daemon, inode->nodeid);
+	return status;
 }
 
 /* The job's own: inode->watch_tries, watch_retry. Consumes the reference if it stays.
@@ -96,8 +102,7 @@ static void name_changed(struct watch *watch, struct inode *dir, const char *nam
 		return;
 	atomic_fetch_add(&watch->stats.notifications, 1);
 	/* If the kernel knows neither, all the better. */
-	fuse_lowlevel_notify_inval_entry(dir->daemon->session, dir->nodeid, name,
-					 strlen(name));
+	name_teller_forget(dir->daemon, dir->nodeid, name);
 }
 
 /* -------------------------------------------------------------------- overflow */
