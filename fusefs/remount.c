@@ -7,11 +7,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/vfs.h>
 
+#include "libfuse_compat.h"
 #include "log.h"
 
 int remount(const struct options *options)
