@@ -89,6 +89,7 @@ struct daemon {
 	bool splices; /* answers can be spliced; set once, by INIT */
 	bool kernel_leaves_setid; /* HANDLE_KILLPRIV_V2; likewise */
 	bool needs_fence;	  /* temporary_copies.h; likewise */
+	bool readahead_races;	  /* store_readahead.h; likewise */
 	int background_fd;	  /* background_places.h; -1: none */
 	/* Requests that are kept as data, not answered, while no thread has them. Whoever
 	 * keeps one counts it here: the fence relies on it. */

@@ -27,6 +27,7 @@
 #include "notifier.h"
 #include "serving.h"
 #include "standing_open.h"
+#include "store_readahead.h"
 #include "watch.h"
 
 /* ----------------------------------------------------------- store descriptors */
@@ -62,6 +63,8 @@ static int reopen(struct inode *inode, int flags)
 		serving_will_wait();
 		fd = open_by_proc(inode, flags);
 	}
+	if (fd >= 0 && inode->daemon->readahead_races)
+		store_readahead_stop(fd);
 	return fd < 0 ? fd_pressure_error(inode->daemon, -errno) : fd;
 }
 

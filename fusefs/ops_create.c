@@ -20,6 +20,7 @@
 #include "size_adoption.h"
 #include "standing_open.h"
 #include "store_stat.h"
+#include "store_readahead.h"
 
 /* What is to be made. */
 struct creation {
@@ -108,10 +109,13 @@ static int inode_of_created(struct daemon *daemon, int fd, fuse_ino_t parent,
 	else
 		status = inode_table_find_or_add(daemon, path_fd, parent, name,
 						 ret_inode, ret_attr);
-	if (status < 0)
+	if (status < 0) {
 		close(fd);
-	else
-		store_adopt(*ret_inode, fd);
+		return status;
+	}
+	if (daemon->readahead_races)
+		store_readahead_stop(fd);
+	store_adopt(*ret_inode, fd);
 	return status;
 }
 

@@ -19,6 +19,7 @@
 #include "operations.h"
 #include "self_check.h"
 #include "serving.h"
+#include "store_readahead.h"
 #include "store_stat.h"
 #include "temporary_copies.h"
 
@@ -63,6 +64,7 @@ void session_init(void *userdata, struct fuse_conn_info *conn)
 	daemon->splices = wanted & FUSE_CAP_SPLICE_WRITE;
 	daemon->needs_fence = daemon->options.always_fence ||
 			      temporary_copies_of(conn->proto_minor);
+	daemon->readahead_races = store_readahead_races();
 	/* An open that truncates has to be told otherwise: by SETATTR. Where there is no
 	 * OPEN; and where WRITEs of what was truncated could still be on their way, for
 	 * which the kernel waits before it sends SETATTR. */
