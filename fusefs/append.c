@@ -26,6 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <urcu/compiler.h>
 
 #include "account.h"
 #include "change_guard.h"

@@ -34,6 +34,7 @@
 
 #include "caller.h"
 #include "inode_table.h"
+#include "kernel_compat.h"
 #include "store_stat.h"
 
 /* For this thread alone, unlike the C library's; with 32 bits everywhere. */

@@ -13,13 +13,7 @@
 #define FUSE_USE_VERSION FUSE_MAKE_VERSION(3, 10)
 #include <fuse_lowlevel.h>
 
-#include <linux/magic.h>
 #include <stdint.h>
-
-/* The kernel's header has it since 5.13. */
-#ifndef FUSE_SUPER_MAGIC
-#define FUSE_SUPER_MAGIC 0x65735546
-#endif
 
 /* fuse_file_info has noflush: no FLUSH for whoever has nothing to report at close. */
 #define LIBFUSE_HAS_NOFLUSH   (FUSE_VERSION >= FUSE_MAKE_VERSION(3, 11))

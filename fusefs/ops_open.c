@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include <urcu/compiler.h>
 
 #include "change_guard.h"
 #include "credentials.h"

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <urcu/compiler.h>
 
 #include "change_guard.h"
 #include "ops_attr.h"

@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include <urcu/compiler.h>
 
 #include "change_guard.h"
 #include "credentials.h"

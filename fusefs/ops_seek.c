@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include <urcu/compiler.h>
 
 #include "account.h"
 #include "fence.h"

@@ -11,7 +11,7 @@
 #include <sys/mount.h>
 #include <sys/vfs.h>
 
-#include "libfuse_compat.h"
+#include "kernel_compat.h"
 #include "log.h"
 
 int remount(const struct options *options)

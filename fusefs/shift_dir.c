@@ -3,6 +3,7 @@
  * SOURCE/.foldfs and its like.
  */
 
+#include "kernel_compat.h"
 #include "shift_dir.h"
 
 #include <dirent.h>

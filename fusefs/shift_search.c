@@ -26,6 +26,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "kernel_compat.h"
 #include "shift_dir.h"
 
 /* ----------------------------------------------------------------- opening a path */

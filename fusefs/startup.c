@@ -16,7 +16,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "libfuse_compat.h"
+#include "kernel_compat.h"
 #include "log.h"
 #include "mount_option.h"
 #include "startup_fuse.h"

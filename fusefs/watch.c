@@ -23,8 +23,10 @@
 #include <sys/eventfd.h>
 #include <sys/vfs.h>
 #include <unistd.h>
+#include <urcu/compiler.h>
 
 #include "account.h"
+#include "kernel_compat.h"
 #include "log.h"
 #include "store_stat.h"
 #include "watch_internal.h"
