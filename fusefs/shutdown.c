@@ -380,18 +380,49 @@ int shutdown_watch(struct daemon *daemon)
 	return -status;
 }
 
-/* Whether our mount is still somewhere where we can see it. */
+/* In place: what the kernel writes as \\040 and the like. */
+static void unescape(char *text)
+{
+	char *to = text;
+	unsigned byte;
+
+	for (const char *from = text; *from; to++) {
+		if (sscanf(from, "\\%3o", &byte) == 1) {
+			*to = (char)byte;
+			from += 4;
+		} else {
+			*to = *from++;
+		}
+	}
+	*to = '\0';
+}
+
+/* Whether a line of mountinfo is our mount's. Its number alone does not tell: it is
+ * free as soon as the mount is gone, and the next one may have it. */
+static bool is_our_line(const struct daemon *daemon, char *line)
+{
+	unsigned major_nr, minor_nr;
+	int start, end;
+
+	if (sscanf(line, "%*u %*u %u:%u %*s %n%*s%n", &major_nr, &minor_nr, &start,
+		   &end) != 2 ||
+	    makedev(major_nr, minor_nr) != daemon->own_dev)
+		return false;
+	line[end] = '\0';
+	unescape(line + start);
+	return strcmp(line + start, daemon->options.mountpoint) == 0;
+}
+
+/* Whether our mount is still where it was. */
 static bool is_left(const struct daemon *daemon)
 {
 	FILE *mounts = fopen("/proc/self/mountinfo", "re");
-	unsigned major_nr, minor_nr;
 	bool found = false;
 	char *line = NULL;
 	size_t size = 0;
 
 	while (mounts && !found && getline(&line, &size, mounts) > 0)
-		found = sscanf(line, "%*u %*u %u:%u", &major_nr, &minor_nr) == 2 &&
-			makedev(major_nr, minor_nr) == daemon->own_dev;
+		found = is_our_line(daemon, line);
 	free(line);
 	if (mounts)
 		fclose(mounts);
