@@ -6,13 +6,11 @@
  * The store's own readahead, where it is not safe beside a range operation.
  *
  * Before Linux 5.15 a file system's readahead takes no lock against fallocate(2)
- * (mapping->invalidate_lock came with that release; ext4 uses it since). While ext4
- * shifts extents, readahead that a read below the range has started reaches into the
- * range, finds a hole that is there for the moment, and leaves pages of zeros in the
- * store's page cache for good. *Seen* on 5.10: a few pages of each insert and collapse
- * were zeros, for everybody. The gate keeps our own reads out of the range; so each
- * read of ours must not bring more than it asks for. We read ahead ourselves
- * (prefetch.h), under the gate.
+ * (mapping->invalidate_lock came with that release; ext4 uses it since). *Seen* on 5.10
+ * with ext4: beside range operations pages of zeros stayed in the store's page cache, for
+ * everybody; with readahead stopped they did not. The gate keeps our own reads apart
+ * from what changes; so each of them must not bring more than it asks for. We read ahead
+ * ourselves (prefetch.h), under the gate.
  */
 
 #include <stdbool.h>
