@@ -201,8 +201,10 @@ static const char *plain_words(int error)
 	case EINTR:
 		return "interrupted by a signal; the file is as it was. Try again.";
 	case EBUSY:
-		return "another foldfs that serves the same directory is at work on it, or "
-		       "an interrupted operation on it waits for the next mount.";
+		return "busy; the file is as it was. Try again. If that does not help: "
+		       "another foldfs that serves the same directory may be at work on "
+		       "it, an interrupted operation on it wait for the next mount, or "
+		       "the daemon be out of threads or held up by its store.";
 	default:
 		return NULL;
 	}

@@ -445,7 +445,8 @@ int shutdown_finish(struct daemon *daemon)
 		"%s: a mount without a daemon is left there: remove it with 'fusermount3 "
 		"-u', or 'umount' as root",
 		daemon->options.mountpoint);
-	return -EBUSY;
+	/* Who aborts the connection leaves it there; who tells us to end does not. */
+	return unmounting ? -EBUSY : 0;
 }
 
 void shutdown_done(void)

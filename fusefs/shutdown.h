@@ -31,7 +31,8 @@ bool shutdown_is_overdue(void);
 
 /** Cut the connection if it is still there, so that nobody in the
  *  kernel waits for us any more. session_run() has returned.
- *  @return 0; -EBUSY: the mount point is still taken, by a mount that is dead now */
+ *  @return 0; -EBUSY: we were told to end, and the mount point is still taken, by a
+ *  mount that is dead now */
 int shutdown_finish(struct daemon *daemon);
 
 /** All has been taken down. Until then the process is ended if that is held up. */
