@@ -232,7 +232,8 @@ static bool answer_when_dropped(const struct appending *a)
 		moved_put(moved);
 		return false;
 	}
-	worker_pool_submit(inode->daemon->own_calls, &moved->job);
+	/* Not among those that call the mount: they may all wait for this very answer. */
+	worker_pool_submit(inode->daemon->continuations, &moved->job);
 	return true;
 }
 
