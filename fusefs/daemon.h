@@ -68,7 +68,8 @@ struct daemon {
 	/*
 	 * Continuations of requests that were parked: answers from the page cache,
 	 * exclusive work. A job here may wait for the store, for page locks and for
-	 * nothing else; above all for no notification.
+	 * nothing else; above all for no notification, save that an append's answer
+	 * waits 5 ms for one (append.c).
 	 */
 	struct worker_pool *continuations;
 	/*
