@@ -196,7 +196,7 @@ byte took;	     /* background requests, since the marker was sent */
 bytes file[PAGES]; /* the store and our page cache, which change as one */
 byte size = SIZE_BEFORE;
 
-/* The gate, as the one operation uses it (invalidate_gate.c). */
+/* The gate, as the one operation uses it (gate_rules.c). */
 bool closed;	/* a CLOSE over the file, granted or waiting for fills to end */
 bool exclusive; /* an EXCLUSIVE over the file, granted or waiting for both to end */
 bool tail;	/* a CLOSE past the new end */
