@@ -8,6 +8,8 @@
 
 #include "cachelayer/types.h"
 
+CL_BEGIN_DECLS
+
 struct cl_cache;
 struct cl_mapping;
 
@@ -139,5 +141,7 @@ size_t cl_cache_overhead_per_page(void);
 
 /** Whether this cache keeps dirty pages. */
 bool cl_cache_is_writeback(const struct cl_cache *cache);
+
+CL_END_DECLS
 
 #endif

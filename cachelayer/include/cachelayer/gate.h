@@ -38,6 +38,8 @@
 
 #include "cachelayer/types.h"
 
+CL_BEGIN_DECLS
+
 struct cl_mapping;
 
 enum cl_gate_kind {
@@ -137,5 +139,7 @@ void cl_gate_refused(struct cl_mapping *mapping, struct cl_range range);
 
 /** Number of entries parked in this gate now. */
 size_t cl_gate_parked(struct cl_mapping *mapping);
+
+CL_END_DECLS
 
 #endif

@@ -17,6 +17,8 @@
 #include "cachelayer/store.h"
 #include "cachelayer/types.h"
 
+CL_BEGIN_DECLS
+
 /**
  * Create an empty mapping.
  * @param ops    the store's functions; kept, not copied
@@ -244,5 +246,7 @@ int cl_invalidate(struct cl_mapping *mapping, struct cl_range range);
  */
 int cl_revalidate(struct cl_mapping *mapping, uint64_t size,
 		  void (*changed)(void *arg, struct cl_range range), void *arg);
+
+CL_END_DECLS
 
 #endif

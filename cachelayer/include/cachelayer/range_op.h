@@ -15,6 +15,8 @@
 
 #include "cachelayer/mapping.h"
 
+CL_BEGIN_DECLS
+
 /**
  * The upper cache of one file. All of these may block, and are called with no lock of
  * the library held (R2), from the thread that runs the operation.
@@ -152,5 +154,7 @@ struct cl_running_op {
 /** @return how many are running; the first `capacity` of them are in ret_ops */
 size_t cl_cache_running_ops(struct cl_cache *cache, struct cl_running_op *ret_ops,
 			    size_t capacity);
+
+CL_END_DECLS
 
 #endif

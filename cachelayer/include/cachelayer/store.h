@@ -15,6 +15,8 @@
 
 #include "cachelayer/types.h"
 
+CL_BEGIN_DECLS
+
 struct cl_store_ops {
 	/**
 	 * Read up to the sum of iov into iov, from byte `offset`.
@@ -36,5 +38,7 @@ struct cl_store_ops {
 	 */
 	int (*sync)(void *store, bool data_only);
 };
+
+CL_END_DECLS
 
 #endif

@@ -15,6 +15,19 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* Around what the library offers: everything else in it is hidden. For C++, too. */
+#ifdef __cplusplus
+#define CL_BEGIN_DECLS                                                                 \
+	extern "C" {                                                                   \
+	_Pragma("GCC visibility push(default)")
+#define CL_END_DECLS                                                                   \
+	_Pragma("GCC visibility pop")                                                  \
+	}
+#else
+#define CL_BEGIN_DECLS _Pragma("GCC visibility push(default)")
+#define CL_END_DECLS   _Pragma("GCC visibility pop")
+#endif
+
 /** Bytes in one page of the page cache, and its shift. */
 #define CL_PAGE_SHIFT 12
 #define CL_PAGE_SIZE  ((size_t)1 << CL_PAGE_SHIFT)
