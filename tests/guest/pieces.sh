@@ -3,8 +3,8 @@
 #
 # The pieces that `run` is told to run; it sets OUT, TOP, BUILD and PATIENCE.
 #
-#   tests:SUITE:ARGUMENTS     `meson test` with these arguments, a `+` between them; counted
-#                             as SUITE in the table
+#   tests:SUITE:ARGUMENTS     tests that list_tests chooses by these arguments, a `+` between
+#                             them; counted as SUITE in the table
 #   oracle:STORE:SECONDS      range_oracle
 #   foldx:STORE:OPERATIONS    foldx with all it can do; fewer operations on a slow machine
 #   twin:RULE:SECONDS         range_oracle on a daemon without a rule: it must notice
@@ -36,50 +36,22 @@ single() {
 	result "$suite" $outcome $((SECONDS - began)) "$name"
 }
 
-# tests SUITE ARGUMENT...: what meson runs, each single test counted.
-tests() {
-	local suite=$1 began=$SECONDS logs="$BUILD/meson-logs" log="$OUT/logs/$1" counts
-	shift
-	rm -rf "$logs"
-	mkdir -p "$logs"
-	meson test -C "$BUILD" --no-rebuild --num-processes 3 --print-errorlogs \
-		--timeout-multiplier "$PATIENCE" "$@" </dev/null >"$log" 2>&1
-	cp "$logs/testlog.txt" "$log.txt"
-	/usr/bin/python3 "$TOP/contrib/count_tests.py" "$logs" >"$log.count" 2>&1
-	counts=$(sed -nE 's/^([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$/\1\t\2\t\3/p' \
-		"$log.count")
-	if [ -z "$counts" ]; then
-		cat "$log" "$log.count"
-		result "$suite" failed $((SECONDS - began)) "$suite: no test was run"
-		return
-	fi
-	printf '%s\t%s\t%s\n' "$suite" "$counts" $((SECONDS - began)) >>"$OUT/results"
-	if grep -q '^failed:' "$log.count"; then
-		grep -vE '^ *[0-9]+/[0-9]+ .* (OK|SKIP|EXPECTEDFAIL) ' "$log"
-		sed -n 's/^failed: //p' "$log.count" >>"$OUT/failed"
-	fi
-	reasons "$log.txt" >>"$OUT/skipped"
-	say "$suite: $(tail -n 1 "$log.count") ($((SECONDS - began)) s)"
-}
-
-# Why tests were skipped, from their output: in TAP, and in lib.sh's words.
-reasons() {
-	sed -nE 's/.*# SKIP (.*)/\1/p; s/^# skipped: (.*)/\1/p' "$1"
-}
-
 # oracle STORE SECONDS
 oracle() {
 	single range_oracle "range_oracle on $1 for $2 s" "$TOP/tests/mount/run" --store="$1" \
 		--timeout=$(($2 + 60)) -- "$ORACLE" --seconds="$2" --hang=$((30 * PATIENCE))
 }
 
-# foldx STORE OPERATIONS; every kind of them occurs in a few hundred.
+# So that every kind of operation occurs among a few hundred.
+FOLDX_WEIGHTS=fsync=40,reopen=40,rename=40,unlink=40,recreate=60,check=40
+
+# foldx STORE OPERATIONS
 foldx() {
 	local ops=$(($2 / PATIENCE))
 	[ $ops -ge 300 ] || ops=300
 	single foldx "foldx on $1, $ops operations" "$TOP/tests/mount/run" --store="$1" \
 		--timeout=$((120 + ops / 10)) -- "$FOLDX" --ops=$ops --hang=$((60 * PATIENCE)) \
-		--weights=unlink=40,recreate=60 --require=all --behind=@STORE@ @DIR@
+		--weights="$FOLDX_WEIGHTS" --require=all --behind=@STORE@ @DIR@
 }
 
 # twin RULE SECONDS
@@ -97,12 +69,10 @@ oracle_without() {
 }
 
 run_piece() {
-	local words arguments
+	local words
 	IFS=: read -ra words <<<"$1"
 	case ${words[0]} in
-	tests)
-		IFS=+ read -ra arguments <<<"${words[2]}"
-		tests "${words[1]}" "${arguments[@]}" ;;
+	tests) tests "${words[1]}" ;;
 	oracle | foldx | twin) "${words[@]}" ;;
 	cost) "$TOP/tests/bench/fence" "$BUILD" "${words[1]}" ;;
 	*) result "${words[0]}" failed 0 "$1: there is no such piece" ;;
