@@ -68,6 +68,7 @@ int fill_run(struct cl_mapping *mapping, struct fill_run *run, struct iovec *iov
 {
 	struct cl_cache *cache = mapping->cache;
 	const size_t want = run->npages << CL_PAGE_SHIFT;
+	const uint32_t filled = PAGE_UPTODATE | (run->aside ? PAGE_ASIDE : 0);
 	/* Before the store is asked: the file may grow while it answers. */
 	const uint64_t size = cl_mapping_size(mapping);
 	int iovcnt = 0;
@@ -91,7 +92,7 @@ int fill_run(struct cl_mapping *mapping, struct fill_run *run, struct iovec *iov
 	}
 	for (size_t i = 0; i < run->npages; i++) {
 		verify_update(mapping, run->pages[i]);
-		page_set(run->pages[i], PAGE_UPTODATE);
+		page_set(run->pages[i], filled);
 		page_unlock(run->pages[i]);
 	}
 	count_add(&cache->count.fills, 1);
@@ -170,6 +171,8 @@ static int reader_check(struct reader *r, struct cl_page *page, uint64_t index)
 		page_cache_remove(page);
 		ret = -EIO;
 	}
+	if (ret == 1 && !r->read->aside && page_test(page, PAGE_ASIDE))
+		page_clear(page, PAGE_ASIDE);
 	page_unlock(page);
 	if (ret == 1)
 		page_mark_used(page);
@@ -243,7 +246,7 @@ int cl_read_begin(struct cl_mapping *mapping, uint64_t offset, size_t len,
 {
 	struct cl_cache *cache = mapping->cache;
 	const uint64_t size = cl_mapping_size(mapping);
-	struct reader r = {.mapping = mapping, .read = read};
+	struct reader r = {.mapping = mapping, .read = read, .run.aside = read->aside};
 
 	if (len > cache->config.max_request_bytes)
 		return -EINVAL;
@@ -354,7 +357,10 @@ static int prefetch_page(struct prefetch *p, uint64_t index)
 void cl_prefetch(struct cl_mapping *mapping, struct cl_range range)
 {
 	const uint64_t size = cl_mapping_size(mapping);
-	struct prefetch p = {.mapping = mapping, .run.pages = p.pages};
+	struct prefetch p = {
+		.mapping = mapping,
+		.run = {.pages = p.pages, .aside = true},
+	};
 	int ret = 0;
 
 	gate_assert(mapping, GATE_BIT(CL_GATE_FILL), range);

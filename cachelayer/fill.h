@@ -14,6 +14,7 @@ struct fill_run {
 	struct cl_page **pages;
 	size_t npages;
 	uint64_t index; /* of the first */
+	bool aside;	/* the upper cache has not asked for them */
 };
 
 /**

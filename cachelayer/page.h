@@ -49,6 +49,9 @@ enum {
 	PAGE_DIRTY = 1u << 4,
 	PAGE_WRITEBACK = 1u << 5,
 	PAGE_REMOVED = 1u << 6,
+	/* Filled without the upper cache asking for it: what that has of the page may be
+	 * older. Until a read hands it over. */
+	PAGE_ASIDE = 1u << 7,
 	/* While LOCKED, the processor on which the lock was taken, as page_lock.c
 	 * counts them; 0: it has been handed to somebody who may not run yet. */
 	PAGE_OWNER_CPU_SHIFT = 8,

@@ -243,7 +243,7 @@ int page_cache_make_writable(struct cl_page **page)
 	memcpy(page_bytes(mapping, copy), page_bytes(mapping, old), CL_PAGE_SIZE);
 	copy->hash = old->hash;
 	page_set(copy, atomic_load_explicit(&old->state, memory_order_relaxed) &
-			       (PAGE_UPTODATE | PAGE_DIRTY));
+			       (PAGE_UPTODATE | PAGE_DIRTY | PAGE_ASIDE));
 	replace_page(mapping, old, copy);
 	page_unlock(old);
 	arena_unpin(&cache->arena, old);

@@ -3,7 +3,9 @@
  * Revalidation: the store's file was changed behind our back.
  *
  * Cached pages are compared with the store again, in runs. What is the same stays, in
- * both caches; the gaps between unchanged pages are what the upper cache must drop.
+ * both caches; the gaps between unchanged pages are what the upper cache must drop. A page
+ * that was filled aside is in a gap: it may have been dropped here, changed, and filled
+ * again while the upper cache had the old one all the time.
  */
 
 #include <errno.h>
@@ -77,11 +79,11 @@ static int compare_all(struct comparison *c, uint64_t size)
 	for (; ret >= 0 && (page = page_cache_lock_next(mapping, &index, UINT64_MAX));
 	     index++) {
 		ret = compare(c, page, index, size);
-		if (ret > 0) {
+		if (ret <= 0) {
+			page_cache_remove(page);
+		} else if (!page_test(page, PAGE_ASIDE)) {
 			report_up_to(c, offset_of_page(index));
 			c->unreported = offset_of_page(index + 1);
-		} else {
-			page_cache_remove(page);
 		}
 		page_unlock(page);
 		arena_unpin(&mapping->cache->arena, page);

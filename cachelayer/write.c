@@ -192,7 +192,7 @@ static int fill_partial(struct writer *w)
 		memset(page_bytes(w->mapping, page) + got, 0,
 		       CL_PAGE_SIZE - (size_t)got);
 		verify_update(w->mapping, page);
-		page_set(page, PAGE_UPTODATE);
+		page_set(page, PAGE_UPTODATE | PAGE_ASIDE);
 	}
 	return 0;
 }

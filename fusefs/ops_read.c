@@ -73,6 +73,7 @@ static void answer(fuse_req_t req, struct open_file *file, uint64_t offset, size
 	}
 	if (bypass_read(req, inode, offset, len))
 		return;
+	read->aside = direct;
 	status = cl_read_begin(inode->mapping, offset, len, read);
 	if (status < 0) {
 		reply_status(req, status);

@@ -128,6 +128,42 @@ START_TEST(one_byte_makes_a_page_a_changed_one)
 }
 END_TEST
 
+/* Dropped here, changed, and cached again as it is now: the upper cache may have had the
+ * old one all the time. Once it has asked for the page it has the same. */
+START_TEST(what_was_fetched_ahead_is_reported_until_it_is_read)
+{
+	fixture_touch(&fx, page_range(0, 2));
+	gated_prefetch(fx.mapping, page_range(2, 6));
+	fixture_touch(&fx, page_range(3, 4));
+	ck_assert_int_eq(revalidate(PAGES(FILE_PAGES)), 0);
+	assert_reported((uint64_t[]){2, 4, 5, 6}, 6);
+	ck_assert_uint_eq(cl_mapping_pages(fx.mapping), 6);
+}
+END_TEST
+
+START_TEST(what_a_direct_read_brought_in_is_reported)
+{
+	fixture_touch(&fx, page_range(0, 1));
+	fx.read.aside = true;
+	fixture_touch(&fx, page_range(0, 4));
+	fx.read.aside = false;
+	fixture_touch(&fx, page_range(3, 4));
+	ck_assert_int_eq(revalidate(PAGES(FILE_PAGES)), 0);
+	assert_reported((uint64_t[]){1, 2, 4}, 4);
+}
+END_TEST
+
+START_TEST(what_a_partial_write_brought_in_is_reported)
+{
+	fixture_close(&fx);
+	fixture_open(&fx, fixture_writeback_config(), PAGES(FILE_PAGES));
+	fixture_write(&fx, "new", 3, PAGES(1) + 10);
+	fixture_write_pattern(&fx, page_range(2, 3), 2);
+	ck_assert_int_eq(revalidate(PAGES(FILE_PAGES)), 0);
+	assert_reported((uint64_t[]){0, 1, 3}, 3);
+}
+END_TEST
+
 START_TEST(absent_pages_count_as_changed)
 {
 	/* The upper cache may have what the page cache has dropped since. */
@@ -261,6 +297,9 @@ int main(void)
 	tcase_add_test(tc, equal_pages_stay_and_are_not_reported);
 	tcase_add_test(tc, changed_pages_are_dropped_and_reported);
 	tcase_add_test(tc, one_byte_makes_a_page_a_changed_one);
+	tcase_add_test(tc, what_was_fetched_ahead_is_reported_until_it_is_read);
+	tcase_add_test(tc, what_a_direct_read_brought_in_is_reported);
+	tcase_add_test(tc, what_a_partial_write_brought_in_is_reported);
 	tcase_add_test(tc, absent_pages_count_as_changed);
 	tcase_add_test(tc, of_an_empty_cache_everything_is_reported);
 	tcase_add_test(tc, a_growth_is_taken_and_reported);

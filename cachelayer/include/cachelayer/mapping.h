@@ -61,6 +61,9 @@ size_t cl_mapping_resident_bytes(struct cl_mapping *mapping);
  *  replaces such a page instead. Large: keep one per thread rather than on the stack.
  */
 struct cl_read {
+	/** Set by the caller: the upper cache does not keep what is read (a direct read),
+	 *  so it may still have something older. */
+	bool aside;
 	struct iovec *iov;
 	int iovcnt;
 	size_t bytes; /* sum of iov; less than asked for only at the end of the file */
