@@ -30,11 +30,13 @@
 #include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "caller.h"
 #include "inode_table.h"
 #include "kernel_compat.h"
+#include "log.h"
 #include "store_stat.h"
 
 /* For this thread alone, unlike the C library's; with 32 bits everywhere. */
@@ -63,12 +65,11 @@ static _Thread_local struct {
 	uid_t uid;
 	gid_t gid;	    /* with EVERYTHING, as what follows */
 	struct caller more; /* groups and capabilities */
-
-	/* Ids that could be taken. */
-	bool uid_is_good, gid_is_good;
-	uid_t good_uid;
-	gid_t good_gid;
 } thread;
+
+/* Each step takes memory from the kernel, which may have none for us (a control group
+ * that is full). So often a step that must be made is tried, once a millisecond. */
+#define TRIES_MAX 1000
 
 /* -------------------------------------------------------------- the system calls */
 
@@ -86,30 +87,18 @@ static int caps_set(const struct __user_cap_data_struct caps[2])
 	return syscall(SYS_capset, &header, caps) < 0 ? -errno : 0;
 }
 
-/* They do not say whether they worked; asking for the impossible does. That is not
- * needed each time: what our user namespace maps does not change. */
+/* They do not say whether they worked, not even that there was no memory for it; asking
+ * for the impossible, which takes none, does. */
 static int take_user(uid_t uid)
 {
 	setfsuid(uid);
-	if (thread.uid_is_good && thread.good_uid == uid)
-		return 0;
-	if ((uid_t)setfsuid((uid_t)-1) != uid)
-		return -EPERM;
-	thread.uid_is_good = true;
-	thread.good_uid = uid;
-	return 0;
+	return (uid_t)setfsuid((uid_t)-1) == uid ? 0 : -EPERM;
 }
 
 static int take_group(gid_t gid)
 {
 	setfsgid(gid);
-	if (thread.gid_is_good && thread.good_gid == gid)
-		return 0;
-	if ((gid_t)setfsgid((gid_t)-1) != gid)
-		return -EPERM;
-	thread.gid_is_good = true;
-	thread.good_gid = gid;
-	return 0;
+	return (gid_t)setfsgid((gid_t)-1) == gid ? 0 : -EPERM;
 }
 
 static int take_groups(size_t count, const gid_t *groups)
@@ -140,19 +129,45 @@ static int know_own_caps(void)
 
 /* -------------------------------------------------------------- taking and giving */
 
-static void give_back(void)
+static bool could_give_back(void)
 {
 	const bool all = thread.taken == EVERYTHING;
+	bool given = true;
 
 	/* Capabilities first: the rest takes them. */
 	if (all || thread.taken == OWN)
-		caps_set(thread.own_caps);
+		given &= caps_set(thread.own_caps) == 0;
 	if (all || thread.taken == IDS || thread.taken == USER_ONLY)
-		setfsuid(0);
+		given &= take_user(0) == 0;
 	if (all || thread.taken == IDS)
-		setfsgid(getegid());
+		given &= take_group(getegid()) == 0;
 	if (all && thread.more.group_count > 0)
-		take_groups(0, NULL);
+		given &= take_groups(0, NULL) == 0;
+	return given;
+}
+
+static bool wait_to_try_again(unsigned *tries)
+{
+	const struct timespec moment = {.tv_nsec = 1000000};
+
+	if (++*tries >= TRIES_MAX)
+		return false;
+	nanosleep(&moment, NULL);
+	return true;
+}
+
+/* A thread that kept anything of a caller's would serve others with it. */
+static void give_back(void)
+{
+	unsigned tries = 0;
+
+	while (!could_give_back()) {
+		if (wait_to_try_again(&tries))
+			continue;
+		log_msg(LOG_CRIT, "a thread cannot give its caller's rights back: %s",
+			strerror(ENOMEM));
+		abort();
+	}
 }
 
 static int take_ids(void)
@@ -189,8 +204,16 @@ static int take(void)
 	if (status == 0)
 		return 0;
 	give_back();
-	thread.taken = NOTHING;
 	return -EPERM;
+}
+
+static int take_or_nothing(void)
+{
+	const int status = take();
+
+	if (status < 0)
+		thread.taken = NOTHING;
+	return status;
 }
 
 /* Root's own blocks are ours. */
@@ -198,7 +221,7 @@ static int enter_user(uid_t uid)
 {
 	thread.taken = uid == 0 ? FOR_ROOT : USER_ONLY;
 	thread.uid = uid;
-	return take();
+	return take_or_nothing();
 }
 
 int credentials_enter(fuse_req_t req, enum credentials_extent extent)
@@ -216,7 +239,7 @@ int credentials_enter(fuse_req_t req, enum credentials_extent extent)
 	/* From uid 0 capabilities have to be taken. */
 	if (extent == CREDENTIALS_IDS && ctx->uid != 0) {
 		thread.taken = IDS;
-		return take();
+		return take_or_nothing();
 	}
 	status = know_own_caps();
 	if (status < 0)
@@ -226,7 +249,7 @@ int credentials_enter(fuse_req_t req, enum credentials_extent extent)
 		thread.more.caps = 0;
 	}
 	thread.taken = EVERYTHING;
-	return take();
+	return take_or_nothing();
 }
 
 void credentials_enter_own(void)
@@ -238,7 +261,7 @@ void credentials_enter_own(void)
 				    caps[1].effective == caps[1].permitted))
 		return;
 	thread.taken = OWN;
-	(void)take();
+	(void)take_or_nothing();
 }
 
 void credentials_leave(void)
@@ -271,7 +294,7 @@ bool credentials_enter_owner(const struct inode *inode)
 	thread.more.group_count = 0;
 	thread.more.caps = UINT64_C(1) << CAP_FSETID;
 	thread.taken = EVERYTHING;
-	return take() == 0;
+	return take_or_nothing() == 0;
 }
 
 void credentials_pause(void)
@@ -279,11 +302,15 @@ void credentials_pause(void)
 	give_back();
 }
 
-void credentials_resume(void)
+int credentials_resume(void)
 {
-	/* Has been taken before, so it can be again. */
-	if (take() < 0)
-		abort();
+	unsigned tries = 0;
+
+	/* Has been taken before, so it can be again, but for memory. */
+	while (take() < 0)
+		if (!wait_to_try_again(&tries))
+			return -ENOMEM;
+	return 0;
 }
 
 /* ------------------------------------------------------------------- calls */

@@ -37,10 +37,12 @@ enum credentials_extent {
 /**
  * Take the rights of req's caller, until credentials_leave().
  * @return 0; -EPERM if his ids mean nothing in our user namespace, or the kernel does
- *         not let us: then nothing is taken, and credentials_leave() is harmless
+ *         not let us, or has no memory for it: then nothing is taken, and
+ *         credentials_leave() is harmless
  */
 int credentials_enter(fuse_req_t req, enum credentials_extent extent);
-/** Back to our own; harmless if none are taken. */
+/** Back to our own; harmless if none are taken. Ends the daemon if the kernel does not
+ * let us for a second. */
 void credentials_leave(void);
 
 /**
@@ -62,10 +64,12 @@ void credentials_enter_own(void);
  *  @return whether credentials_leave() is owed */
 bool credentials_enter_owner(const struct inode *inode);
 
-/** Put what is taken aside for a moment, and take it again: for what is done with our
- *  own rights in between. Harmless if none are taken. */
+/** Put what is taken aside for a moment: for what is done with our own rights. Harmless
+ *  if none are taken. */
 void credentials_pause(void);
-void credentials_resume(void);
+/** Take it again. @return 0; -ENOMEM: the kernel had no memory for it, within a second;
+ *  it stays put aside */
+int credentials_resume(void);
 
 /**
  * Make a call on the store with the caller's rights: at first with IDS, and if that is

@@ -61,9 +61,10 @@ static int level_of(const struct store_event *event)
 #define AS_CALLER(type, name, parameters, ...)                                         \
 	static type name##_as_caller parameters                                        \
 	{                                                                              \
-		type result;                                                           \
+		type result = credentials_resume();                                    \
                                                                                        \
-		credentials_resume();                                                  \
+		if (result < 0)                                                        \
+			return result;                                                 \
 		result = store_io_system.name(__VA_ARGS__);                            \
 		credentials_pause();                                                   \
 		return result;                                                         \
@@ -160,7 +161,6 @@ static int change_store(void *arg)
 	} else {
 		credentials_pause();
 		status = change_by_store_range(request);
-		credentials_resume();
 	}
 	credentials_leave();
 	change_end(inode);
