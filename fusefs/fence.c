@@ -33,10 +33,14 @@
 /* Before it is tried again: about what it takes to answer some requests. */
 #define PAUSE_NS 200000
 
-/* Background requests that we may have taken and not answered. */
+/* Background requests that we may have taken and not answered. What waits as data is
+ * served, and perhaps parked then: so the parked ones are counted last, or some that move
+ * on meanwhile would be missed. */
 static uint64_t count_unanswered(struct daemon *daemon)
 {
-	return atomic_load(&daemon->parked_requests) + serving_requests_max(daemon->serving);
+	const uint64_t serving = serving_requests_max(daemon->serving);
+
+	return serving + atomic_load(&daemon->parked_requests);
 }
 
 /* @return 1: known; 0: WRITEs may have been waiting for a place; or a negative errno */

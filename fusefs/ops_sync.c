@@ -26,11 +26,13 @@ struct sync_request {
 static void write_back(struct parked_request *parked)
 {
 	struct sync_request *request = (struct sync_request *)parked;
+	struct daemon *daemon = parked->inode->daemon;
 
 	/* An error is in the mapping's error sequence, for finish() to look at. */
 	cl_writeback(parked->inode->mapping, parked->entry.range);
-	parked_request_leave(parked);
+	parked_request_leave_unanswered(parked);
 	request->finish(request);
+	parked_request_answered(daemon);
 }
 
 /* Write dirty pages, if there are any; then finish(), which answers and frees.

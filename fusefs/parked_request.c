@@ -67,8 +67,20 @@ void parked_request_enter_elsewhere(struct parked_request *request,
 		granted(&request->entry);
 }
 
-void parked_request_leave(struct parked_request *request)
+void parked_request_leave_unanswered(struct parked_request *request)
 {
 	cl_gate_leave(request->inode->mapping, &request->entry);
-	atomic_fetch_sub(&request->inode->daemon->parked_requests, 1);
+}
+
+void parked_request_answered(struct daemon *daemon)
+{
+	atomic_fetch_sub(&daemon->parked_requests, 1);
+}
+
+void parked_request_leave(struct parked_request *request)
+{
+	struct daemon *daemon = request->inode->daemon;
+
+	parked_request_leave_unanswered(request);
+	parked_request_answered(daemon);
 }

@@ -37,7 +37,14 @@ void parked_request_enter(struct parked_request *request, enum cl_gate_kind kind
 void parked_request_enter_elsewhere(struct parked_request *request,
 				    enum cl_gate_kind kind, struct cl_range range);
 
-/** What a run function owes: leave the gate. */
+/** What a run function owes: leave the gate. One that may have a place in the
+ * background (READ, a page written back) has been answered before, as the fence takes
+ * it for answered from now on. */
 void parked_request_leave(struct parked_request *request);
+
+/** Likewise for one that has to leave before it is answered (RELEASE): the second is
+ * owed when that has been done, and the request may be gone by then. */
+void parked_request_leave_unanswered(struct parked_request *request);
+void parked_request_answered(struct daemon *daemon);
 
 #endif
