@@ -113,19 +113,21 @@ static bool look_at(struct server *server, uint64_t now)
 		server->state_seen = state & ~SERVER_RELIEVED;
 		server->seen_ns = now;
 	}
+	busy = server->on_duty && (is_serving(state) || !same);
+	if (server->on_duty && is_serving(state) && !(state & SERVER_RELIEVED) && same) {
+		if (!atomic_compare_exchange_strong(&server->state, &state,
+						    state | SERVER_RELIEVED))
+			return busy; /* it has just finished */
+		go_off_duty(server);
+	}
+	/* It is relieved by now, so that it says under the lock when it is not held up any
+	 * more. */
 	if (is_serving(state) && same && !server->held_up &&
 	    now - server->seen_ns >= HELD_UP_NS) {
 		server->held_up = true;
 		server->serving->held_up++;
 		admission_update(server->serving);
 	}
-	if (!server->on_duty)
-		return false;
-	busy = is_serving(state) || !same;
-	if (is_serving(state) && !(state & SERVER_RELIEVED) && same &&
-	    atomic_compare_exchange_strong(&server->state, &state,
-					   state | SERVER_RELIEVED))
-		go_off_duty(server);
 	return busy;
 }
 
