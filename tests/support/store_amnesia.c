@@ -17,10 +17,20 @@
 #include <unistd.h>
 
 #define SECTOR	  512u
+#define CHUNK	  4096u /* of a file: bytes, or a hole */
 #define MAX_FILES 8
 
+/* Check tells its parent of each assertion that holds, in a call; here are some hundred
+ * between any two instants. */
+static void must(bool holds, const char *what)
+{
+	if (!holds)
+		ck_abort_msg("store_amnesia: %s: %s", what, strerror(errno));
+}
+
+/* Journals are holes for the most part, and are read after each call. */
 struct image {
-	uint8_t *bytes;
+	uint8_t **chunk; /* NULL: zeros */
 	uint64_t size;
 };
 
@@ -36,23 +46,72 @@ struct file {
 static struct file files[MAX_FILES];
 static unsigned count;
 
+static uint64_t chunks_of(const struct image *image)
+{
+	return (image->size + CHUNK - 1) / CHUNK;
+}
+
+static struct image new_image(uint64_t size)
+{
+	const struct image image = {
+		.chunk = calloc(size / CHUNK + 1, sizeof(*image.chunk)),
+		.size = size,
+	};
+
+	must(image.chunk, "calloc");
+	return image;
+}
+
+static void free_image(struct image *image)
+{
+	for (uint64_t i = 0; i < chunks_of(image); i++)
+		free(image->chunk[i]);
+	free(image->chunk);
+	*image = (struct image){0};
+}
+
+/* The chunk to be written to; zeros, if it was a hole. */
+static uint8_t *chunk_of(struct image *image, uint64_t i)
+{
+	if (!image->chunk[i])
+		image->chunk[i] = calloc(1, CHUNK);
+	must(image->chunk[i], "calloc");
+	return image->chunk[i];
+}
+
 static struct image read_image(int fd)
 {
-	struct image image = {NULL, 0};
+	struct image image;
 	struct stat st;
+	off_t hole = 0;
 
-	ck_assert_int_eq(fstat(fd, &st), 0);
-	image.size = (uint64_t)st.st_size;
-	image.bytes = calloc(image.size + SECTOR, 1);
-	ck_assert_ptr_nonnull(image.bytes);
-	for (uint64_t at = 0; at < image.size;) {
-		const ssize_t n =
-			pread(fd, image.bytes + at, image.size - at, (off_t)at);
+	must(fstat(fd, &st) == 0, "fstat");
+	image = new_image((uint64_t)st.st_size);
+	while ((uint64_t)hole < image.size) {
+		const off_t data = lseek(fd, hole, SEEK_DATA);
 
-		ck_assert_int_gt(n, 0);
-		at += (uint64_t)n;
+		must(data >= 0 || errno == ENXIO, "SEEK_DATA");
+		if (data < 0)
+			break;
+		hole = lseek(fd, data, SEEK_HOLE);
+		must(hole > data, "SEEK_HOLE");
+		for (uint64_t i = (uint64_t)data / CHUNK; i * CHUNK < (uint64_t)hole; i++)
+			must(pread(fd, chunk_of(&image, i), CHUNK, (off_t)(i * CHUNK)) >
+				     0,
+			     "pread");
 	}
 	return image;
+}
+
+static void write_image(int fd, const struct image *image)
+{
+	must(ftruncate(fd, 0) == 0, "ftruncate");
+	for (uint64_t i = 0; i < chunks_of(image); i++)
+		if (image->chunk[i])
+			must(pwrite(fd, image->chunk[i], CHUNK, (off_t)(i * CHUNK)) ==
+				     CHUNK,
+			     "pwrite");
+	must(ftruncate(fd, (off_t)image->size) == 0, "ftruncate");
 }
 
 /* A file that exists when it is first seen is durable as it is, with its name; an empty
@@ -64,15 +123,15 @@ static struct file *file_of(int fd)
 	struct file *file;
 	ssize_t n;
 
-	ck_assert_int_eq(fstat(fd, &st), 0);
+	must(fstat(fd, &st) == 0, "fstat");
 	for (unsigned i = 0; i < count; i++)
 		if (files[i].ino == st.st_ino)
 			return &files[i];
-	ck_assert_uint_lt(count, MAX_FILES);
+	must(count < MAX_FILES, "too many files");
 	file = &files[count++];
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	n = readlink(link, file->path, sizeof(file->path) - 1);
-	ck_assert_int_gt(n, 0);
+	must(n > 0, "readlink");
 	file->path[n] = '\0';
 	file->ino = st.st_ino;
 	file->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -86,7 +145,7 @@ void store_amnesia_reset(void)
 {
 	for (unsigned i = 0; i < count; i++) {
 		close(files[i].fd);
-		free(files[i].durable.bytes);
+		free_image(&files[i].durable);
 	}
 	memset(files, 0, sizeof(files));
 	count = 0;
@@ -94,39 +153,40 @@ void store_amnesia_reset(void)
 
 /* ------------------------------------------------------------------------ the cut */
 
+/* Of a file that ended before the sector does, there are zeros in the last chunk. */
+static const uint8_t *sector_of(const struct image *image, uint64_t at)
+{
+	const uint8_t *chunk = at < image->size ? image->chunk[at / CHUNK] : NULL;
+
+	return chunk ? chunk + at % CHUNK : NULL;
+}
+
 static void cut_file(struct file *file, unsigned *seed, unsigned keep_256)
 {
 	struct image now = read_image(file->fd);
 	const struct image *then = &file->durable;
 	const bool new_size = (unsigned)rand_r(seed) % 256 < keep_256;
-	const uint64_t size = new_size ? now.size : then->size;
-	uint8_t *disk = calloc(size + SECTOR, 1);
+	struct image disk = new_image(new_size ? now.size : then->size);
 
-	ck_assert_ptr_nonnull(disk);
-	for (uint64_t at = 0; at < size; at += SECTOR) {
-		const bool survives = (unsigned)rand_r(seed) % 256 < keep_256;
-		const struct image *from = survives ? &now : then;
-		const uint64_t end = from->size < size ? from->size : size;
+	for (uint64_t at = 0; at < disk.size; at += SECTOR) {
+		const uint8_t *new = sector_of(&now, at), *old = sector_of(then, at);
 
-		if (at < end)
-			memcpy(disk + at, from->bytes + at,
-			       end - at < SECTOR ? end - at : SECTOR);
+		if (!new && !old)
+			continue;
+		if ((unsigned)rand_r(seed) % 256 >= keep_256)
+			new = old;
+		if (new)
+			memcpy(chunk_of(&disk, at / CHUNK) + at % CHUNK, new, SECTOR);
 	}
-	ck_assert_int_eq(ftruncate(file->fd, (off_t)size), 0);
-	for (uint64_t at = 0; at < size;) {
-		const ssize_t n = pwrite(file->fd, disk + at, size - at, (off_t)at);
-
-		ck_assert_int_gt(n, 0);
-		at += (uint64_t)n;
-	}
-	free(disk);
-	free(now.bytes);
+	write_image(file->fd, &disk);
+	free_image(&disk);
+	free_image(&now);
 }
 
 /* A removed file that comes back, as it is, with its directory. */
 static void bring_back(const struct file *file)
 {
-	const struct image image = read_image(file->fd);
+	struct image image = read_image(file->fd);
 	char dir[PATH_MAX];
 	int fd;
 
@@ -134,9 +194,9 @@ static void bring_back(const struct file *file)
 	*strrchr(dir, '/') = '\0';
 	(void)mkdir(dir, 0700);
 	fd = open(file->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(pwrite(fd, image.bytes, image.size, 0), (ssize_t)image.size);
-	free(image.bytes);
+	must(fd >= 0, "open");
+	write_image(fd, &image);
+	free_image(&image);
 	close(fd);
 }
 
@@ -192,7 +252,7 @@ static int amnesia_fdatasync(int fd)
 {
 	struct file *file = file_of(fd);
 
-	free(file->durable.bytes);
+	free_image(&file->durable);
 	file->durable = read_image(fd);
 	return 0;
 }

@@ -87,6 +87,9 @@ bool content_equal(const struct content *a, const struct content *b);
  *  reading and writing. */
 int rig_write(const struct rig *rig, const char *name, const struct content *content);
 struct content rig_read(const struct rig *rig, const char *name);
+/** Whether the file is as long as the content, and byte for byte the same. Unlike
+ *  rig_read(), it takes no memory for all of it. */
+bool rig_holds(const struct rig *rig, const char *name, const struct content *content);
 struct content fd_read(int fd);
 /** Bytes of a file that are holes. */
 uint64_t fd_hole_bytes(int fd);
