@@ -9,20 +9,30 @@ STORES='tmpfs ext4 xfs btrfs'
 # The core of the library, the contract, every kind of operation: a minute and a half on an
 # emulated processor.
 quick_pieces() {
-	echo tests:unit:gate+page_lock+range_op+chase
+	echo tests:unit:gate+page_lock+range_op+chase+fence+in_hand
 	echo tests:mount:mount/contract+mount/late_copies
 	echo oracle:tmpfs:15 oracle:ext4:15
 	echo foldx:tmpfs:1000
 }
 quick_limit() { echo 900; }
 
+# The worlds of the mount suites, as they are counted in the table: name, tests.
+WORLDS='mount:mount/* mount-root:mount-root/* mount-writeback:mount-writeback/*
+	mount-verify:mount-verify/* mount-small:mount-small/* mount-fence:mount-fence/*
+	mount-stores:mount-tmpfs/*+mount-ext*+mount-xfs/*+mount-btrfs/*
+	mount-no-open:mount-no-open* mount-watch:mount-watch*
+	mount-root-options:mount-root-*/* faults:fault*/*'
+
+# The oracles of all stores at once: ten minutes each in ten minutes, of which they share
+# the processors.
 long_pieces() {
-	local store
+	local store world
+	echo "oracle:${STORES// /+}:600"
 	for store in $STORES; do echo "foldx:$store:20000"; done
-	for store in $STORES; do echo "oracle:$store:600"; done
-	echo tests:unit:--suite+unit
+	echo tests:unit:--suite+unit+--no-suite+interleaving
+	# Unquoted they would be names of files.
+	while read -r world; do echo "tests:$world"; done < <(xargs -n 1 <<<"$WORLDS")
 	echo tests:interleaving:--suite+interleaving
-	echo tests:mount:--suite+mount+--no-suite+stress+--no-suite+twins+--no-suite+external
 }
 long_limit() { echo 21600; }
 

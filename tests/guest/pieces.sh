@@ -5,9 +5,9 @@
 #
 #   tests:SUITE:ARGUMENTS     tests that list_tests chooses by these arguments, a `+` between
 #                             them; counted as SUITE in the table
-#   oracle:STORE:SECONDS      range_oracle
+#   oracle:STORE:SECONDS      range_oracle; on several stores at once, with a `+` between them
 #   foldx:STORE:OPERATIONS    foldx with all it can do; fewer operations on a slow machine
-#   twin:RULE:SECONDS         range_oracle on a daemon without a rule: it must notice
+#   twin:RULE:SECONDS         range_oracle on a daemon without a rule: it must notice in time
 #   cost:ROUNDS               what the fence costs; printed, not judged
 #
 # Each prints how it went; what goes wrong is printed in full.
@@ -29,15 +29,22 @@ result() {
 single() {
 	local suite=$1 name=$2 log began=$SECONDS outcome
 	shift 2
-	log="$OUT/logs/$(wc -l <"$OUT/results")_${name//[^a-zA-Z0-9_.-]/_}"
+	log=$(mktemp "$OUT/logs/${name//[^a-zA-Z0-9_.-]/_}.XXX")
 	"$@" </dev/null >"$log" 2>&1
 	case $? in 0) outcome=passed ;; 77) outcome=skipped ;; *) outcome=failed ;; esac
 	[ $outcome = passed ] || cat "$log"
 	result "$suite" $outcome $((SECONDS - began)) "$name"
 }
 
-# oracle STORE SECONDS
+# oracle STORE[+STORE]... SECONDS
 oracle() {
+	local store
+	for store in ${1//+/ }; do one_oracle "$store" "$2" & done
+	wait
+}
+
+# one_oracle STORE SECONDS
+one_oracle() {
 	single range_oracle "range_oracle on $1 for $2 s" "$TOP/tests/mount/run" --store="$1" \
 		--timeout=$(($2 + 60)) -- "$ORACLE" --seconds="$2" --hang=$((30 * PATIENCE))
 }
