@@ -29,7 +29,7 @@ LOOP_MOUNTS=()
 
 note() { printf '# %s\n' "$*" >&2; }
 die() { note "$*"; exit 1; }
-am_root() { [ "$(id -u)" = 0 ]; }
+am_root() { [ "$EUID" = 0 ]; }
 
 # Skip a whole script, in CI a failure: exit status 77, or in the words of TAP if that is
 # what is expected of us (meson takes 77 for an error there).
@@ -59,7 +59,7 @@ prepare_machine() {
 	[ -e /dev/fuse ] || modprobe fuse 2>/dev/null || mknod /dev/fuse c 10 229 || true
 	[ -c /dev/fuse ] || die "/dev/fuse is missing: this kernel or container has no FUSE"
 	as_user test -w /dev/fuse || chmod 0666 /dev/fuse
-	mountpoint -q $FUSECTL || mount -t fusectl fusectl $FUSECTL 2>/dev/null || true
+	[ -n "$(device_of $FUSECTL)" ] || mount -t fusectl fusectl $FUSECTL 2>/dev/null || true
 }
 
 # In a mount namespace of our own: let go of its copies of other people's mounts, which
@@ -85,8 +85,9 @@ make_workdir() {
 	stage_tree
 }
 
-# What the user cannot reach (a checkout in /root, say) is copied to where it can be:
-# what can be executed from the build, and scripts one by one as they are asked for.
+# What the user cannot reach (a checkout in /root, say) is put where it can be: what can be
+# executed from the build, and scripts one by one as they are asked for. By further names,
+# if it is the same file system: the build is some hundred megabytes, and each test does it.
 stage_tree() {
 	STAGED=''
 	[ -e "$FOLDFS_BUILD/build.ninja" ] || return 0
@@ -94,7 +95,8 @@ stage_tree() {
 	STAGED="$WORK/staged"
 	mkdir -m 755 "$STAGED"
 	(cd "$FOLDFS_BUILD" && find . \( -type f -perm -u+x -o -name '*.so*' \) -print0 |
-		xargs -0 cp -a --parents -t "$STAGED")
+		xargs -0 sh -c 'cp -al --parents -t "$0" "$@" 2>/dev/null ||
+			cp -a --parents -t "$0" "$@"' "$STAGED")
 	chmod -R go=rX "$STAGED"
 	FOLDFS=$(staged "$FOLDFS")
 }
@@ -150,13 +152,22 @@ make_store() {
 	chmod 755 "$STORE"
 }
 
-# The device number's minor half is the connection's number. From mountinfo: a stat
-# of the mount point would hang with the mount.
+# device_of DIRECTORY: what is mounted there, MAJOR:MINOR; nothing, if nothing is. From
+# mountinfo: a stat of a mount point would hang with the mount. Without other programs: it
+# is asked some times for each mount, and to start one costs more than all the rest.
+device_of() {
+	local device path found=''
+	while read -r _ _ device _ path _; do
+		[ "${path//\\040/ }" != "$1" ] || found=$device
+	done </proc/self/mountinfo
+	echo "$found"
+}
+
+# The device number's minor half is the connection's number.
 find_connection() {
-	awk -v mnt="$MNT" '
-		{ path = $5; gsub(/\\040/, " ", path) }
-		path == mnt { split($3, dev, ":"); n = dev[2] }
-		END { print n }' /proc/self/mountinfo
+	local device
+	device=$(device_of "$MNT")
+	echo "${device#*:}"
 }
 
 # mount_foldfs [OPTION]...: serve STORE on MNT. Returns 1 if the daemon ends instead;
@@ -236,10 +247,12 @@ held_elsewhere() {
 
 # wait_for_daemon SECONDS
 wait_for_daemon() {
-	local tries
+	local tries state
 	for ((tries = 0; tries < $1 * 20; tries++)); do
+		state=''
+		{ read -r _ _ state _ <"/proc/$DAEMON/stat"; } 2>/dev/null
 		# A zombie counts as gone: it is ours to reap.
-		case $(cut -d' ' -f3 "/proc/$DAEMON/stat" 2>/dev/null) in '' | Z) return 0 ;; esac
+		case $state in '' | Z) return 0 ;; esac
 		sleep 0.05
 	done
 	note "HUNG: foldfs is unmounted and has not ended after $1 s"
