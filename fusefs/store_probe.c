@@ -145,21 +145,52 @@ static int fill(const struct store_io *io, int fd)
 	return 0;
 }
 
-static bool try_mode(const struct store_io *io, int fd, int mode)
+/* No room, no memory, a disk that fails, a signal: that is so at this moment, or for
+ * this caller. Whatever else a store says means that it cannot. */
+static bool is_for_now(int err)
 {
-	return io->fallocate(fd, mode, UNIT_BYTES, UNIT_BYTES) == 0;
+	switch (err) {
+	case -ENOSPC:
+	case -EDQUOT:
+	case -EFBIG:
+	case -ENOMEM:
+	case -EIO:
+	case -EINTR:
+	case -EAGAIN:
+		return true;
+	default:
+		return false;
+	}
 }
 
-static struct store_abilities try_everything(const struct store_io *io, int fd)
+/* @return 0, or the negative errno of a call that has shown nothing */
+static int shows(int status, bool *ret_can)
 {
-	struct store_abilities can;
+	*ret_can = status == 0;
+	return is_for_now(status) ? status : 0;
+}
 
-	can.reflink = io->clone(fd, 2 * UNIT_BYTES, fd, 0, UNIT_BYTES) == 0;
-	can.punch = try_mode(io, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE);
-	can.zero = try_mode(io, fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE);
-	can.insert = try_mode(io, fd, FALLOC_FL_INSERT_RANGE);
-	can.collapse = try_mode(io, fd, FALLOC_FL_COLLAPSE_RANGE);
-	return can;
+static int try_everything(const struct store_io *io, int fd,
+			  struct store_abilities *ret_abilities)
+{
+	struct store_abilities can = {0};
+	const struct {
+		int mode;
+		bool *can;
+	} modes[] = {
+		{FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, &can.punch},
+		{FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, &can.zero},
+		{FALLOC_FL_INSERT_RANGE, &can.insert},
+		{FALLOC_FL_COLLAPSE_RANGE, &can.collapse},
+	};
+	int err = shows(io->clone(fd, 2 * UNIT_BYTES, fd, 0, UNIT_BYTES), &can.reflink);
+
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]) && err == 0; i++)
+		err = shows(io->fallocate(fd, modes[i].mode, UNIT_BYTES, UNIT_BYTES),
+			    modes[i].can);
+	if (err == 0)
+		*ret_abilities = can;
+	return err;
 }
 
 int store_probe_open(int source_fd)
@@ -174,9 +205,7 @@ int store_probe_try(const struct store_io *io, int fd,
 {
 	const int status = fill(io, fd);
 
-	if (status == 0)
-		*ret_abilities = try_everything(io, fd);
-	return status;
+	return status < 0 ? status : try_everything(io, fd, ret_abilities);
 }
 
 static bool look_up(struct store_probe *probe, dev_t dev, struct store_abilities *ret)

@@ -30,8 +30,9 @@ void store_probe_free(struct store_probe *probe);
 /**
  * The abilities of the file system that an open file is on. A single file may have
  * less, so a call can be refused all the same. Where no file can be made to try it
- * (a directory that may not be written, a full disk), everything counts as possible,
- * and this is asked anew the next time.
+ * (a directory that may not be written, a full disk), or a trial shows nothing (no
+ * room, no memory), everything counts as possible, and this is asked anew the next
+ * time.
  * @param io         for the calls that are tried
  * @param source_fd  SOURCE; O_PATH is enough
  * @param fd         the file

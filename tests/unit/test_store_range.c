@@ -297,6 +297,37 @@ START_TEST(a_file_system_is_probed_once_and_nothing_of_it_is_left)
 }
 END_TEST
 
+static int over_quota(int fd, int mode, uint64_t offset, uint64_t len)
+{
+	(void)fd;
+	(void)mode;
+	(void)offset;
+	(void)len;
+	return -EDQUOT;
+}
+
+START_TEST(what_there_is_no_room_for_now_is_not_taken_for_impossible)
+{
+	struct store_io full = store_io_system;
+	struct content content = content_make(PAGES(8), 9, false);
+	struct store_abilities can;
+	int fd;
+
+	full.fallocate = over_quota;
+	if (!rig_open(&rig, "tmpfs", 0))
+		return;
+	fd = rig_write(&rig, "file", &content);
+	can = store_probe_ask(rig.ctx.probe, &full, rig.source_fd, fd);
+	ck_assert(can.punch && can.zero && can.collapse && can.insert);
+	/* And is asked anew: tmpfs has no collapse. */
+	can = store_probe_ask(rig.ctx.probe, &store_io_system, rig.source_fd, fd);
+	ck_assert(can.punch && !can.collapse);
+	close(fd);
+	content_free(&content);
+	rig_close(&rig);
+}
+END_TEST
+
 START_TEST(the_directory_goes_when_the_mount_does)
 {
 	struct content content = content_make(PAGES(8), 9, false);
@@ -576,6 +607,7 @@ int main(void)
 	tcase_add_loop_test(tcase, punch_and_zero_clear_and_keep_the_size, 0, STORES);
 	tcase_add_test(tcase, only_regular_files_have_ranges);
 	tcase_add_test(tcase, a_file_system_is_probed_once_and_nothing_of_it_is_left);
+	tcase_add_test(tcase, what_there_is_no_room_for_now_is_not_taken_for_impossible);
 	tcase_add_test(tcase, the_directory_goes_when_the_mount_does);
 	tcase_add_test(tcase,
 		       a_source_that_may_not_be_written_refuses_what_needs_a_journal);
