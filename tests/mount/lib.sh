@@ -113,6 +113,19 @@ staged() {
 	fi
 }
 
+# make_file_system TYPE [OPTION]… on $WORK/image. mkfs.btrfs looks at all sources of mounts,
+# and fails where it may not: for as long as a test beside us has a mount whose source is in
+# a mount of a user's.
+make_file_system() {
+	local type=$1 tries=1
+	shift
+	[ "$type" != btrfs ] || tries=50
+	while ! "mkfs.$type" -q "$@" "$WORK/image" >"$WORK/mkfs.log" 2>&1; do
+		((--tries)) || die "mkfs.$type: $(tail -n 1 "$WORK/mkfs.log")"
+		sleep 0.1
+	done
+}
+
 # make_store TYPE [MOUNT-OPTIONS]: a fresh directory on the file system asked for.
 # `directory` is wherever $TMPDIR is; the others but tmpfs need root and loop devices.
 make_store() {
@@ -138,8 +151,7 @@ make_store() {
 		truncate -s 2G "$WORK/image"
 		# The least of stores: no extents, and directories that do not tell types.
 		[ "$type" != ext3 ] || features=(-O ^filetype)
-		"mkfs.$type" -q "${features[@]}" "$WORK/image" >"$WORK/mkfs.log" 2>&1 ||
-			die "mkfs.$type: $(tail -n 1 "$WORK/mkfs.log")"
+		make_file_system "$type" "${features[@]}"
 		mount -t "$type" -o "loop,$options" "$WORK/image" "$STORE" ||
 			die "$type: cannot mount a loop device"
 		LOOP_MOUNTS+=("$STORE")

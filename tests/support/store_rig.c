@@ -65,6 +65,23 @@ static bool run(const char *format, const char *a, const char *b)
 	return system(command) == 0;
 }
 
+/* mkfs.btrfs looks at all sources of mounts, and fails where it may not: for as long as a
+ * test beside us has a mount whose source is in a mount of a user's. */
+static bool make_file_system(const struct rig *rig, const char *image)
+{
+	const bool is_btrfs = strcmp(rig->store, "btrfs") == 0;
+
+	for (int tries = 0; tries < (is_btrfs ? 50 : 1); tries++) {
+		if (run(strcmp(rig->store, "ext4") == 0
+				? "mkfs.ext4 -q -F %2$s 2>/dev/null"
+				: "mkfs.%1$s -q -f %2$s >/dev/null",
+			rig->store, image))
+			return true;
+		usleep(100000);
+	}
+	return false;
+}
+
 static bool mount_loop(struct rig *rig, uint64_t size_bytes)
 {
 	char image[128];
@@ -76,9 +93,7 @@ static bool mount_loop(struct rig *rig, uint64_t size_bytes)
 	    ftruncate(fd, (off_t)(size_bytes ? size_bytes : (uint64_t)512 << 20)) < 0)
 		return false;
 	close(fd);
-	return run(strcmp(rig->store, "ext4") == 0 ? "mkfs.ext4 -q -F %2$s 2>/dev/null"
-						   : "mkfs.%1$s -q -f %2$s >/dev/null",
-		   rig->store, image) &&
+	return make_file_system(rig, image) &&
 	       run("mount -o loop %1$s %2$s", image, rig->source);
 }
 
@@ -106,6 +121,10 @@ bool rig_open(struct rig *rig, const char *store, uint64_t size_bytes)
 	snprintf(rig->source, sizeof(rig->source), "%s/source", rig->dir);
 	ck_assert_int_eq(mkdir(rig->source, 0755), 0);
 	if (!make_store(rig, size_bytes)) {
+		const char *ci = getenv("CI");
+
+		if (ci && strcmp(ci, "true") == 0 && geteuid() == 0)
+			ck_abort_msg("no %s, and in CI nothing may be skipped", store);
 		fprintf(stderr, "SKIP: no %s here (it takes root and a loop device)\n",
 			store);
 		rig_close(rig);
