@@ -23,6 +23,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "own_threads.h"
+
 #define PAGE	    4096
 #define NAME	    "page"
 #define PAGE_NODEID 2
@@ -116,8 +118,8 @@ const struct fuse_lowlevel_ops copies_probe_ops = {
 
 /* ------------------------------------------------------------------- the program */
 
-/* Ends when the other end of the pipe does. */
-static void store_to_page(const char *mountpoint, int until)
+/* Says when it has done all that it does, and ends when the other end of `until` does. */
+static void store_to_page(const char *mountpoint, int until, int say)
 {
 	char path[4096], end;
 	char *page;
@@ -133,6 +135,7 @@ static void store_to_page(const char *mountpoint, int until)
 	*(volatile char *)page = 1;
 	/* Begins, and does not wait. */
 	(void)sync_file_range(fd, 0, PAGE, SYNC_FILE_RANGE_WRITE);
+	(void)!write(say, "", 1);
 	(void)!read(until, &end, 1);
 	_exit(EXIT_SUCCESS);
 }
@@ -145,25 +148,6 @@ static void *drop_page(void *arg)
 	(void)fuse_lowlevel_notify_inval_inode(trial.session, PAGE_NODEID, 0, 0);
 	atomic_store(&trial.dropped, true);
 	return arg;
-}
-
-/* Whether the thread waits in the kernel for something that no signal ends. */
-static bool waits_in_kernel(pid_t tid)
-{
-	char path[64], line[512], *state;
-	ssize_t n;
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/self/task/%ld/stat", (long)tid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, line, sizeof(line) - 1);
-	if (fd >= 0)
-		close(fd);
-	if (n <= 0)
-		return false;
-	line[n] = '\0';
-	state = strrchr(line, ')');
-	return state && state[1] == ' ' && state[2] == 'D';
 }
 
 /* ------------------------------------------------------------------------ serving */
@@ -184,8 +168,8 @@ static enum copies look_on(struct fuse_session *session, struct fuse_buf *buf)
 		serve_for_a_moment(session, buf);
 		if (atomic_load(&trial.dropped))
 			return COPIES_MADE;
-		asleep = waits_in_kernel(atomic_load(&trial.dropper_tid)) ? asleep + 1
-									  : 0;
+		asleep = own_thread_state(atomic_load(&trial.dropper_tid)) == 'D' ? asleep + 1
+										  : 0;
 		if (asleep == SEEN_ASLEEP)
 			return COPIES_NONE;
 	}
@@ -213,28 +197,54 @@ static void serve_until_gone(struct fuse_session *session, struct fuse_buf *buf,
 		serve_for_a_moment(session, buf);
 }
 
+/*
+ * The WRITE is held, and the program has come back from sending it: where there are copies,
+ * the page is under writeback until then, and a program that has no processor just there
+ * would make it look as if there were none.
+ */
+static bool is_ready(int said)
+{
+	struct pollfd fd = {.fd = said, .events = POLLIN};
+
+	return trial.held && poll(&fd, 1, 0) > 0;
+}
+
+static enum copies probe(struct fuse_session *session, const char *mountpoint,
+			 const int until[2], const int said[2])
+{
+	enum copies seen = COPIES_UNKNOWN;
+	const pid_t program = fork();
+	struct fuse_buf buf = {0};
+
+	if (program == 0) {
+		close(until[1]);
+		store_to_page(mountpoint, until[0], said[1]);
+	}
+	for (int ms = 0; program > 0 && ms < ALL_MS && !is_ready(said[0]); ms += LOOK_MS)
+		serve_for_a_moment(session, &buf);
+	if (is_ready(said[0]))
+		seen = try_to_drop(session, &buf);
+	close(until[1]);
+	if (program > 0)
+		serve_until_gone(session, &buf, program);
+	free(buf.mem);
+	return seen;
+}
+
 enum copies copies_probe(struct fuse_session *session, const char *mountpoint)
 {
 	enum copies seen = COPIES_UNKNOWN;
-	struct fuse_buf buf = {0};
-	pid_t program;
-	int fds[2];
+	int until[2], said[2];
 
-	if (pipe2(fds, O_CLOEXEC) < 0)
+	if (pipe2(until, O_CLOEXEC) < 0)
 		return COPIES_UNKNOWN;
-	program = fork();
-	if (program == 0) {
-		close(fds[1]);
-		store_to_page(mountpoint, fds[0]);
+	if (pipe2(said, O_CLOEXEC) == 0) {
+		seen = probe(session, mountpoint, until, said);
+		close(said[0]);
+		close(said[1]);
+	} else {
+		close(until[1]);
 	}
-	for (int ms = 0; program > 0 && ms < ALL_MS && !trial.held; ms += LOOK_MS)
-		serve_for_a_moment(session, &buf);
-	if (trial.held)
-		seen = try_to_drop(session, &buf);
-	close(fds[1]);
-	if (program > 0)
-		serve_until_gone(session, &buf, program);
-	close(fds[0]);
-	free(buf.mem);
+	close(until[0]);
 	return seen;
 }

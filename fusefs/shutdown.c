@@ -3,8 +3,8 @@
  * Shutdown: unmount while we still serve, and end whoever does not.
  *
  * The thread that hears the signal sees to it. As long as bytes get to the store, all
- * is well, however long it takes. If none has for STUCK_NS, something is held up: by
- * the store, or in the kernel by a lock that somebody else has. Then the connection is
+ * is well, however long it takes. If none has for STUCK_LOOKS, and none of our threads
+ * only waits for a processor, something is held up: by the store, or in the kernel by a lock that somebody else has. Then the connection is
  * cut, so that nobody waits for us any more; and if that does not help either, we go
  * without those threads. A range operation that is left so is as after a crash: the
  * next mount finishes or undoes it.
@@ -31,6 +31,7 @@
 
 #include "credentials.h"
 #include "log.h"
+#include "own_threads.h"
 #include "platform.h"
 #include "session.h"
 #include "store_stat.h"
@@ -39,9 +40,12 @@
 #define UNMOUNT_MS 1000
 /* For long range operations to be done after the first signal. */
 #define GRACE_MS   2000
-/* Twice this and a bit is what ending may take when nothing goes on. */
-#define STUCK_NS   UINT64_C(2000000000)
 #define LOOK_NS	   100000000
+/* Two seconds: twice this and a bit is what ending may take when nothing goes on. Looks are
+ * counted, and not time: on a machine that stands still, they stand still, too. */
+#define STUCK_LOOKS 20
+/* As long as our threads want a processor and have none. */
+#define STARVED_LOOKS (10 * STUCK_LOOKS)
 /* Others may write all the time while our own sync(2) is held up. */
 #define SYNC_NS	   UINT64_C(60000000000)
 
@@ -263,20 +267,22 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-/* Whether nothing has got to the store for some time. */
+/* Whether nothing has got to the store for some time, counted in looks. */
 struct progress {
-	uint64_t writes, since_ns;
+	uint64_t writes;
+	unsigned looks, idle_looks;
 };
 
 static bool is_stuck(const struct daemon *daemon, struct progress *progress)
 {
 	const uint64_t writes = atomic_load(&daemon->store_writes);
 
-	if (writes != progress->writes || progress->since_ns == 0) {
-		progress->writes = writes;
-		progress->since_ns = now_ns();
-	}
-	return now_ns() - progress->since_ns >= STUCK_NS;
+	if (writes != progress->writes)
+		*progress = (struct progress){.writes = writes};
+	progress->looks++;
+	if (!own_threads_any_runnable())
+		progress->idle_looks++;
+	return progress->idle_looks >= STUCK_LOOKS || progress->looks >= STARVED_LOOKS;
 }
 
 static void cut_what_is_stuck(struct daemon *daemon)
