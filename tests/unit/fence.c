@@ -181,6 +181,24 @@ START_TEST(after_a_writeback_that_was_there_has_left_it_is_asked_again)
 }
 END_TEST
 
+/* What the upper cache keeps back until it is answered is sent after the fence. */
+START_TEST(after_one_that_was_there_has_been_waited_for_it_is_asked_again)
+{
+	struct team op;
+	int status;
+
+	enter_writeback(50);
+	upper->at_fence = nothing_comes;
+	team_start(&op, 1, run_collapse, &status);
+	team_await_asleep(&op);
+	ck_assert_uint_eq(upper->fences, 1);
+	cl_gate_leave(fx.mapping, &writeback);
+	team_join(&op);
+	ck_assert_int_eq(status, 0);
+	ck_assert_uint_eq(report.fences, 2);
+}
+END_TEST
+
 static int one_is_refused(struct fake_upper *u, unsigned number)
 {
 	(void)u;
@@ -344,6 +362,7 @@ START_TEST(if_writebacks_never_end_it_gives_up)
 {
 	ck_assert_int_eq(collapse(one_comes_each_time), -EBUSY);
 	ck_assert(!changed);
+	ck_assert_uint_eq(report.fences, 100);
 	ck_assert_uint_eq(cl_mapping_size(fx.mapping), PAGES(FILE_PAGES));
 	assert_reads_pattern(&fx, page_range(0, FILE_PAGES), FIXTURE_SEED);
 }
@@ -404,6 +423,8 @@ int main(void)
 	tcase_add_test(tcase, after_a_writeback_has_come_it_is_asked_again);
 	tcase_add_test(tcase,
 		       after_a_writeback_that_was_there_has_left_it_is_asked_again);
+	tcase_add_test(tcase,
+		       after_one_that_was_there_has_been_waited_for_it_is_asked_again);
 	tcase_add_test(tcase, after_a_writeback_has_been_refused_it_is_asked_again);
 	tcase_add_test(tcase, a_writeback_that_has_come_is_waited_for);
 	tcase_add_test(tcase, a_writeback_elsewhere_in_the_file_does_not_count);
