@@ -172,6 +172,63 @@ START_TEST(what_was_stored_before_it_is_zeroed_is_gone)
 }
 END_TEST
 
+/* The kernel has sent it, or is about to, and does not wait for that. */
+static void store_and_send(struct numbered *file, unsigned index)
+{
+	for (size_t word = 0; word < WORDS; word++)
+		file->map[index * WORDS + word] = ++file->last;
+	ok(sync_file_range(file->fd, 0, 0, SYNC_FILE_RANGE_WRITE));
+}
+
+static void make_empty(struct numbered *file)
+{
+	ok(ftruncate(file->fd, 0));
+	ok(ftruncate(file->fd, PAGES * PAGE));
+}
+
+START_TEST(what_was_stored_into_a_hole_is_data_for_lseek)
+{
+	struct numbered file = make_numbered();
+
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		const unsigned index = PAGES - 1 - round;
+		const off_t at = (off_t)(index * PAGE);
+		off_t data;
+
+		make_empty(&file);
+		store_and_send(&file, index);
+		data = ok(lseek(file.fd, 0, SEEK_DATA));
+		/* Blocks of the store may be longer than a page. */
+		ck_assert_int_le(data, at);
+		ck_assert_int_gt(ok(lseek(file.fd, data, SEEK_HOLE)), at);
+	}
+}
+END_TEST
+
+/* What is written after the cut and before the next open, makes the file longer again, as
+ * anybody's write would. The open takes the cut in, and nothing comes after that. */
+START_TEST(what_was_stored_past_a_cut_behind_the_mount_does_not_come_back)
+{
+	struct numbered file = make_numbered();
+
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		int fd;
+
+		make_empty(&file);
+		store_and_send(&file, PAGES - 1 - round % 8);
+		ok(truncate(behind("f"), PAGE));
+		fd = ok(open("f", O_RDWR));
+		if (stat_of(behind("f")).st_size == (off_t)PAGE) {
+			ok(ftruncate(fd, PAGES * PAGE));
+			has_zeros(fd, PAGE, (PAGES - 1) * PAGE);
+			ok(fsync(fd));
+			memory_has_zeros((char *)file.map + PAGE, (PAGES - 1) * PAGE);
+		}
+		ok(close(fd));
+	}
+}
+END_TEST
+
 void describe(void)
 {
 	everyone(what_was_stored_before_a_collapse_moves_with_it);
@@ -179,4 +236,6 @@ void describe(void)
 	everyone(what_was_stored_before_a_move_moves_with_it);
 	everyone(what_was_stored_before_a_punch_is_gone);
 	everyone(what_was_stored_before_it_is_zeroed_is_gone);
+	everyone(what_was_stored_into_a_hole_is_data_for_lseek);
+	everyone(what_was_stored_past_a_cut_behind_the_mount_does_not_come_back);
 }
