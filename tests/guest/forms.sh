@@ -14,7 +14,8 @@ quick_pieces() {
 	echo oracle:tmpfs:15 oracle:ext4:15
 	echo foldx:tmpfs:1000
 }
-quick_limit() { echo 900; }
+# Many times what it takes where there is nothing else to do.
+quick_limit() { echo 1500; }
 
 # The worlds of the mount suites, as they are counted in the table: name, tests.
 WORLDS='mount:mount/* mount-root:mount-root/* mount-writeback:mount-writeback/*
