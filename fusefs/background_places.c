@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* How many background requests the kernel has under way at once (Linux
- * fs/fuse/inode.c, process_init_limits(); fs/fuse/control.c). */
+ * fs/fuse/inode.c, process_init_limits(); fs/fuse/control.c). The connection's file that
+ * tells can be read once (nonseekable_open() takes pread(2) away, too), so its directory is
+ * what is kept open. */
 
 #include "background_places.h"
 
@@ -19,7 +21,7 @@
 static unsigned read_number(int fd)
 {
 	char text[24];
-	const ssize_t n = fd < 0 ? -1 : pread(fd, text, sizeof(text) - 1, 0);
+	const ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 
 	if (n <= 0)
 		return 0;
@@ -31,9 +33,9 @@ void background_places_open(struct daemon *daemon)
 {
 	char name[64];
 
-	snprintf(name, sizeof(name), "/sys/fs/fuse/connections/%u/max_background",
+	snprintf(name, sizeof(name), "/sys/fs/fuse/connections/%u",
 		 minor(daemon->own_dev));
-	daemon->background_fd = open(name, O_RDONLY | O_CLOEXEC);
+	daemon->background_fd = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
 void background_places_close(struct daemon *daemon)
@@ -55,8 +57,12 @@ unsigned background_places_limit(void)
 
 unsigned background_places(const struct daemon *daemon)
 {
-	unsigned places = read_number(daemon->background_fd);
+	const int fd = openat(daemon->background_fd, "max_background",
+			      O_RDONLY | O_CLOEXEC);
+	unsigned places = read_number(fd);
 
+	if (fd >= 0)
+		close(fd);
 	if (places)
 		return places;
 	places = background_places_limit();
