@@ -28,6 +28,7 @@
 
 #include "background_places.h"
 #include "kernel_question.h"
+#include "request_hold.h"
 #include "serving.h"
 
 /* Before it is tried again: about what it takes to answer some requests. */
@@ -63,7 +64,8 @@ static int try_once(struct inode *inode, uint64_t until_ns)
 	if (status < 0)
 		return status;
 	return unanswered + (serving_background_taken(daemon->serving) - taken) <
-	       background_places(daemon);
+		       background_places(daemon) ||
+	       REQUEST_BROKEN(fence_queue);
 }
 
 int fence_pass(struct inode *inode)
@@ -73,6 +75,7 @@ int fence_pass(struct inode *inode)
 	int status;
 
 	while ((status = try_once(inode, until_ns)) == 0) {
+		REQUEST_HOLD(places);
 		if (cl_gate_parked(inode->mapping) > 0)
 			return -EAGAIN;
 		if (inode_clock_ns() >= until_ns)

@@ -20,6 +20,7 @@
 #include <assert.h>
 #include <errno.h>
 
+#include "request_hold.h"
 #include "serving_internal.h"
 
 /* A look at the hands; nearly always the first one is enough. */
@@ -27,8 +28,10 @@
 
 void in_hand_look(struct server *me)
 {
-	const uint64_t number = atomic_fetch_add(&me->serving->looks, 1) + 1;
+	uint64_t number;
 
+	REQUEST_HOLD(looking);
+	number = atomic_fetch_add(&me->serving->looks, 1) + 1;
 	atomic_store(&me->in_hand, number);
 }
 
@@ -95,7 +98,8 @@ int serving_await_known(struct serving *serving, uint64_t until_ns)
 	const struct timespec moment = {.tv_nsec = LOOK_NS};
 
 	assert(!duty_current());
-	while (any_before(serving, number)) {
+	while (!REQUEST_BROKEN(fence_taken) && any_before(serving, number)) {
+		REQUEST_HOLD(awaiting);
 		if (serving_now_ns() >= until_ns)
 			return -ETIMEDOUT;
 		nanosleep(&moment, NULL);

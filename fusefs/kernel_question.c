@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "request_hold.h"
 #include "worker_pool.h"
 
 struct question {
@@ -62,6 +63,7 @@ void op_retrieve_reply(fuse_req_t req, void *cookie, fuse_ino_t ino, off_t offse
 
 	(void)ino;
 	(void)offset;
+	REQUEST_HOLD(marked);
 	pthread_mutex_lock(&question->lock);
 	question->bytes = fuse_buf_size(bufv);
 	question->answered = true;
@@ -98,6 +100,7 @@ ssize_t kernel_ask(struct inode *inode, uint64_t offset, size_t len, uint64_t un
 	question = question_new();
 	if (!question)
 		return -ENOMEM;
+	REQUEST_HOLD(asking);
 	status = fuse_lowlevel_notify_retrieve(inode->daemon->session, inode->nodeid,
 					       len, (off_t)offset, question);
 	if (status < 0) {

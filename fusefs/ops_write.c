@@ -33,6 +33,7 @@
 #include "ops_data.h"
 #include "parked_request.h"
 #include "reply.h"
+#include "request_hold.h"
 #include "request_pipe.h"
 #include "serving.h"
 #include "standing_open.h"
@@ -110,6 +111,20 @@ static void answer(fuse_req_t req, ssize_t n)
 		fuse_reply_write(req, (size_t)n);
 }
 
+/* Of a writeback: where tests hold it. */
+static void answer_page(fuse_req_t req, bool writepage, ssize_t n)
+{
+	if (writepage)
+		REQUEST_HOLD(answering);
+	answer(req, n);
+}
+
+static void has_left(bool writepage)
+{
+	if (writepage)
+		REQUEST_HOLD(left);
+}
+
 /* No store has a smaller limit. */
 #define STORE_LIMIT_MIN INT32_MAX
 
@@ -181,8 +196,14 @@ static void run(struct parked_request *parked)
 		n = write_bytes(req, inode, request->writepage, request->data,
 				request->len, request->offset);
 	notifier_tell_mode(inode, mode);
-	answer(req, n);
-	parked_request_leave(parked);
+	if (REQUEST_BROKEN(fence_answer)) {
+		parked_request_leave(parked);
+		answer_page(req, request->writepage, n);
+	} else {
+		answer_page(req, request->writepage, n);
+		parked_request_leave(parked);
+	}
+	has_left(request->writepage);
 	free(request);
 	open_file_put(file);
 }
@@ -262,8 +283,14 @@ static void write_now_or_park(fuse_req_t req, struct open_file *file, bool write
 	}
 	serving_request_known();
 	n = write_bytes(req, inode, writepage, buf, len, offset);
-	answer(req, n);
-	cl_gate_leave(inode->mapping, &entry);
+	if (REQUEST_BROKEN(fence_answer)) {
+		cl_gate_leave(inode->mapping, &entry);
+		answer_page(req, writepage, n);
+	} else {
+		answer_page(req, writepage, n);
+		cl_gate_leave(inode->mapping, &entry);
+	}
+	has_left(writepage);
 	open_file_put(file);
 }
 
@@ -306,6 +333,8 @@ void op_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *bufv,
 	struct open_file *file;
 	int status;
 
+	if (fi->writepage)
+		REQUEST_HOLD(taken);
 	if (bufv->buf->size == 0) {
 		fuse_reply_write(req, 0);
 		return;

@@ -37,10 +37,8 @@ long_pieces() {
 }
 long_limit() { echo 21600; }
 
-# All of the fence, and each of its rules (cachelayer/test_point.h): for kernels that need it.
+# The fence left out, and each of its rules: for kernels that need it.
 twin_pieces() {
-	local rule
-	for rule in fence fence_note fence_marker fence_exclusive fence_again; do
-		echo twin:$rule:60
-	done
+	echo twin:fence:60
+	echo tests:twins:twins/fence
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How fast this machine's time stamp counter counts, in kHz, for a guest that is emulated
- * and shares it: left to find out by itself, on a machine that has no time for it, it is
- * wrong by any factor, and so are all its clocks.
+ * How fast this machine's time stamp counter counts, in kHz, for a guest that is
+ * emulated and shares it: left to find out by itself, on a machine that has no time for
+ * it, it is wrong by any factor, and so are all its clocks.
  *
  * Exit status 1 if there is no such counter.
  */
