@@ -47,6 +47,7 @@ static const struct fault faults[] = {
 	{"store-write-short", ON_WRITE, FALLS_SHORT, 0, false},
 	{"store-enospc", ON_WRITE | ON_RANGE, FILLS_UP, -ENOSPC, false},
 	{"store-fsync-eio-once", ON_SYNC, FAILS, -EIO, true},
+	{"store-fsync-enosys-once", ON_SYNC, FAILS, -ENOSYS, true},
 	{"store-range-eio", ON_RANGE, FAILS, -EIO, false},
 	{"store-slow", ON_STORE, TAKES_TIME, 0, false},
 	{"kernel-enoent", ON_NOTIFICATION, FAILS, -ENOENT, false},

@@ -148,7 +148,7 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	int status;
 
 	if (inode->daemon->options.no_open) {
-		reply_status(req, -ENOSYS);
+		reply_never_again(req);
 		return;
 	}
 	status = get_file(req, inode, fi);

@@ -81,7 +81,7 @@ void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	(void)ino;
 	if (!daemon_of(req)->options.writeback) {
-		reply_status(req, -ENOSYS);
+		reply_never_again(req);
 		return;
 	}
 	if (start(req, open_file_of(fi), false, finish_flush) < 0)

@@ -9,7 +9,15 @@
 
 #include "daemon.h"
 
-/** Answer with success (0) or failure (a negative errno). Consumes req. */
+/**
+ * Answer with success (0) or failure (a negative errno). Consumes req. A store's ENOSYS
+ * becomes EOPNOTSUPP: of us, it would have the kernel send no request of that kind any
+ * more, of any file, and take an fsync(2) for done.
+ */
 void reply_status(fuse_req_t req, int status);
+
+/** Answer that requests of this kind are not for us: the kernel sends none of them any
+ *  more (ENOSYS). Consumes req. */
+void reply_never_again(fuse_req_t req);
 
 #endif

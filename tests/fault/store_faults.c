@@ -347,6 +347,21 @@ START_TEST(an_fsync_that_fails_once_is_told_once_to_each_open_file)
 }
 END_TEST
 
+/* Handed on, ENOSYS would have the kernel take every fsync(2) from then on for done. */
+START_TEST(a_store_without_fsync_is_asked_again)
+{
+	const int fd = make_file("f", 4 * PAGE, 1);
+
+	arm("f", "store-fsync-enosys-once");
+	fails_with(EOPNOTSUPP, fsync(fd));
+	arm("f", "store-fsync-eio-once");
+	fails_with(EIO, fsync(fd));
+	ck_assert_uint_eq(struck(), 1);
+	all_is_well(fd, "f");
+	ok(close(fd));
+}
+END_TEST
+
 START_TEST(a_slow_store_is_slow_and_nothing_else)
 {
 	const int fd = make_file("f", 4 * PAGE, 1);
@@ -419,6 +434,7 @@ void describe(void)
 	everyone(long_writes_that_fall_short_are_completed);
 	everyone(a_long_write_that_fails_is_told_and_those_after_it_arrive);
 	everyone(an_fsync_that_fails_once_is_told_once_to_each_open_file);
+	everyone(a_store_without_fsync_is_asked_again);
 	everyone(a_slow_store_is_slow_and_nothing_else);
 	everyone(a_range_operation_that_the_store_fails_changes_nothing);
 }
