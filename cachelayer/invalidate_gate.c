@@ -249,6 +249,27 @@ void cl_gate_leave(struct cl_mapping *mapping, struct cl_gate_entry *entry)
 	gate_call_granted(&list);
 }
 
+/* Nobody is kept out by a parked FILL but EXCLUSIVEs that would overtake it. */
+bool cl_gate_withdraw(struct cl_mapping *mapping, struct cl_gate_entry *entry)
+{
+	struct invalidate_gate *gate = &mapping->gate;
+	struct gate_call_list list = {NULL, &list.first};
+
+	cl_mutex_lock(&gate->lock);
+	const bool parked = entry->state == CL_GATE_PARKED;
+
+	if (parked) {
+		assert(entry->kind == CL_GATE_FILL);
+		gate_queue_remove(&gate->parked, entry);
+		gate->nparked--;
+		entry->state = CL_GATE_IDLE;
+		grant_all_parked(gate, &list);
+	}
+	cl_mutex_unlock(&gate->lock);
+	gate_call_granted(&list);
+	return parked;
+}
+
 void cl_gate_refused(struct cl_mapping *mapping, struct cl_range range)
 {
 	cl_mutex_lock(&mapping->gate.lock);

@@ -14,6 +14,9 @@
  * with it: requests about its inode begin beyond their caller's share (R3), unless it
  * is that inode which is held up.
  *
+ * Of the READs in the queue that nobody waits for a user has a share, too; the rest are
+ * answered with an error (waiting_reads.h).
+ *
  * Never asked: FORGET, INTERRUPT and answers of the kernel, which wait for nothing;
  * what the kernel writes back, which op_write_buf() leaves to the continuations; and
  * calls of our own threads on the mount, for which others wait.
@@ -27,8 +30,10 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <urcu/compiler.h>
 
 #include "serving_internal.h"
+#include "waiting_reads.h"
 
 #define PAGE_BYTES 4096u
 
@@ -44,6 +49,9 @@
 /* A request that waits. */
 struct queued {
 	struct cds_list_head node;
+	struct serving *serving;
+	struct waiting_read read; /* of a READ */
+	uint64_t taken;		  /* of server.taken */
 	struct terms terms;
 	struct fuse_buf buf;
 	char mem[];
@@ -280,10 +288,64 @@ static size_t bytes_of(const struct serving *serving, uint32_t account)
 	return bytes;
 }
 
+static const struct fuse_in_header *header_of(const struct queued *queued)
+{
+	return (const void *)queued->mem;
+}
+
+static bool is_read(const struct queued *queued)
+{
+	return header_of(queued)->opcode == FUSE_READ;
+}
+
+/* It is in the queue no more. Required: lock. */
+static void dequeue(struct queued *queued)
+{
+	struct serving *serving = queued->serving;
+
+	cds_list_del(&queued->node);
+	serving->queued--;
+	serving->queued_bytes -= queued->buf.size;
+	if (serving->config.queued)
+		serving->config.queued(serving->config.arg, serving->queued);
+	admission_update(serving);
+}
+
+/* Whatever is known of here is in the queue. Required: lock. */
+static bool take_back(struct waiting_read *read)
+{
+	dequeue(caa_container_of(read, struct queued, read));
+	return true;
+}
+
+/* What is only readahead, and too much of it, is answered. Required: lock. */
+static void count_read(struct serving *serving, struct queued *queued)
+{
+	struct waiting_read *read, *next;
+	struct cds_list_head refused;
+
+	CDS_INIT_LIST_HEAD(&refused);
+	queued->read = (struct waiting_read){
+		.thread = header_of(queued)->pid,
+		.account = queued->terms.account,
+		.taken = queued->taken,
+		.known = atomic_load(&serving->looks),
+		.take_back = take_back,
+	};
+	waiting_reads_add(serving->reads, &queued->read, &refused);
+	cds_list_for_each_entry_safe(read, next, &refused, node) {
+		struct queued *other = caa_container_of(read, struct queued, read);
+
+		refuse(serving, header_of(other)->unique, -EAGAIN);
+		free(other);
+	}
+}
+
 /* Required: lock. @return false: there is no memory */
-static bool enqueue(struct serving *serving, const struct fuse_in_header *header,
+static bool enqueue(struct server *me, const struct fuse_in_header *header,
 		    const struct terms *terms)
 {
+	struct serving *serving = me->serving;
 	const size_t bytes = header->len;
 	struct queued *queued;
 
@@ -295,13 +357,19 @@ static bool enqueue(struct serving *serving, const struct fuse_in_header *header
 	queued = malloc(sizeof(*queued) + bytes);
 	if (!queued)
 		return false;
+	queued->serving = serving;
+	queued->taken = me->taken;
 	queued->terms = *terms;
 	queued->buf = (struct fuse_buf){.size = bytes, .mem = queued->mem};
 	memcpy(queued->mem, header, bytes);
 	cds_list_add_tail(&queued->node, &serving->queue);
 	serving->queued++;
 	serving->queued_bytes += bytes;
+	if (serving->config.queued)
+		serving->config.queued(serving->config.arg, serving->queued);
 	admission_update(serving);
+	if (is_read(queued))
+		count_read(serving, queued);
 	return true;
 }
 
@@ -323,7 +391,7 @@ bool admission_begin(struct server *me, uint64_t *ret_state)
 		set_terms(me, &terms);
 		*ret_state = duty_begin(me);
 	} else {
-		waits = enqueue(serving, header, &terms);
+		waits = enqueue(me, header, &terms);
 	}
 	pthread_mutex_unlock(&serving->lock);
 	if (!begins && !waits)
@@ -383,10 +451,10 @@ bool admission_next(struct server *me, uint64_t *ret_state)
 	if (!serving_has_ended(serving))
 		queued = first_ready(serving);
 	if (queued) {
-		cds_list_del(&queued->node);
-		serving->queued--;
-		serving->queued_bytes -= queued->buf.size;
-		admission_update(serving);
+		dequeue(queued);
+		if (is_read(queued))
+			waiting_reads_remove(serving->reads, &queued->read);
+		me->taken = queued->taken;
 		set_terms(me, &queued->terms);
 		me->queued = queued;
 		me->request = &queued->buf;

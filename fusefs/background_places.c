@@ -1,68 +1,118 @@
 /* SPDX-License-Identifier: MIT */
 /* How many background requests the kernel has under way at once (Linux
- * fs/fuse/inode.c, process_init_limits(); fs/fuse/control.c). The connection's file that
- * tells can be read once (nonseekable_open() takes pread(2) away, too), so its directory is
- * what is kept open. */
+ * fs/fuse/inode.c, process_init_limits(); fs/fuse/control.c). */
 
 #include "background_places.h"
 
-#include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/sysmacros.h>
-#include <unistd.h>
+
+#include "connection_file.h"
 
 /* FUSE_DEFAULT_MAX_BACKGROUND */
 #define KERNEL_DEFAULT 12
 
 #define LIMIT_FOR_USERS "/sys/module/fuse/parameters/max_user_bgreq"
 
-/* @return 0 if it cannot be read */
-static unsigned read_number(int fd)
-{
-	char text[24];
-	const ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-
-	if (n <= 0)
-		return 0;
-	text[n] = '\0';
-	return (unsigned)strtoul(text, NULL, 10);
-}
-
-void background_places_open(struct daemon *daemon)
-{
-	char name[64];
-
-	snprintf(name, sizeof(name), "/sys/fs/fuse/connections/%u",
-		 minor(daemon->own_dev));
-	daemon->background_fd = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
-}
-
-void background_places_close(struct daemon *daemon)
-{
-	if (daemon->background_fd >= 0)
-		close(daemon->background_fd);
-	daemon->background_fd = -1;
-}
+#define MAX_BACKGROUND "max_background"
 
 unsigned background_places_limit(void)
 {
-	const int fd = open(LIMIT_FOR_USERS, O_RDONLY | O_CLOEXEC);
-	const unsigned limit = read_number(fd);
+	FILE *file = fopen(LIMIT_FOR_USERS, "re");
+	unsigned limit = 0;
 
-	if (fd >= 0)
-		close(fd);
+	if (file && fscanf(file, "%u", &limit) != 1)
+		limit = 0;
+	if (file)
+		fclose(file);
 	return limit ? limit : KERNEL_DEFAULT;
+}
+
+/* What the kernel takes at most. */
+#define KERNEL_MAX 65535
+
+/* So many more at a time. */
+#define STEP 128
+
+/* What was given for those that wait. */
+static struct {
+	pthread_mutex_t lock;
+	/* Guarded by lock. */
+	unsigned set;  /* what we have written last; 0: nothing, or it is taken back */
+	unsigned base; /* and in place of what */
+} given = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* An administrator's number is the one to begin with. Required: given.lock. */
+static unsigned base_of(unsigned places)
+{
+	return given.set != 0 && places == given.set ? given.base : places;
+}
+
+static unsigned most(const struct daemon *daemon)
+{
+	return daemon->privileged ? KERNEL_MAX : background_places_limit();
+}
+
+/* Required: given.lock. */
+static void give(struct daemon *daemon, unsigned base, uint64_t more)
+{
+	const unsigned max = most(daemon);
+	const unsigned places = base + more > max ? max : (unsigned)(base + more);
+
+	/* It gets no fewer by us. */
+	if (places <= base && given.set == 0)
+		return;
+	if (connection_file_write(daemon, MAX_BACKGROUND, places) < 0)
+		return;
+	given.base = base;
+	given.set = more > 0 ? places : 0;
+}
+
+static void follow(struct daemon *daemon)
+{
+	uint64_t waiting, more;
+	unsigned base;
+
+	pthread_mutex_lock(&given.lock);
+	waiting = atomic_load(&daemon->parked_requests) +
+		  atomic_load(&daemon->queued_requests);
+	more = waiting < STEP ? 0 : (waiting / STEP + 1) * STEP;
+	base = base_of(connection_file_read(daemon, MAX_BACKGROUND));
+	if (base > 0 && (more > 0 || given.set != 0))
+		give(daemon, base, more);
+	pthread_mutex_unlock(&given.lock);
+}
+
+/* Whether the kernel is to be told, at the ends of each step. */
+static bool is_a_step(uint64_t count)
+{
+	return count > 0 && count % STEP == 0;
+}
+
+void background_places_waits(struct daemon *daemon, int more)
+{
+	const uint64_t before =
+		atomic_fetch_add(&daemon->parked_requests, (uint64_t)(int64_t)more);
+
+	if (is_a_step(more > 0 ? before + 1 : before))
+		follow(daemon);
+}
+
+void background_places_queued(struct daemon *daemon, size_t count)
+{
+	const uint64_t before = atomic_exchange(&daemon->queued_requests, count);
+
+	if (is_a_step(count > before ? count : before))
+		follow(daemon);
 }
 
 unsigned background_places(const struct daemon *daemon)
 {
-	const int fd = openat(daemon->background_fd, "max_background",
-			      O_RDONLY | O_CLOEXEC);
-	unsigned places = read_number(fd);
+	unsigned places;
 
-	if (fd >= 0)
-		close(fd);
+	pthread_mutex_lock(&given.lock);
+	places = base_of(connection_file_read(daemon, MAX_BACKGROUND));
+	pthread_mutex_unlock(&given.lock);
 	if (places)
 		return places;
 	places = background_places_limit();

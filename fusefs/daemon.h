@@ -17,6 +17,7 @@ struct inode_table;
 struct serving;
 struct shut_files;
 struct store_probe;
+struct waiting_reads;
 struct watch;
 struct worker_pool;
 
@@ -91,10 +92,12 @@ struct daemon {
 	bool kernel_leaves_setid; /* HANDLE_KILLPRIV_V2; likewise */
 	bool needs_fence;	  /* temporary_copies.h; likewise */
 	bool readahead_races;	  /* store_readahead.h; likewise */
-	int background_fd;	  /* background_places.h; -1: none */
+	int connection_dir_fd;	  /* connection_file.h; -1: none */
 	/* Requests that are kept as data, not answered, while no thread has them. Whoever
 	 * keeps one counts it here: the fence relies on it. */
 	_Atomic uint64_t parked_requests;
+	_Atomic uint64_t queued_requests; /* and those that serving keeps, likewise */
+	struct waiting_reads *waiting_reads; /* parked ones */
 	_Atomic uint64_t bypassed_bytes;
 	_Atomic uint64_t store_writes; /* calls that have come back */
 };

@@ -49,6 +49,7 @@ static const struct fault faults[] = {
 	{"store-fsync-eio-once", ON_SYNC, FAILS, -EIO, true},
 	{"store-fsync-enosys-once", ON_SYNC, FAILS, -ENOSYS, true},
 	{"store-range-eio", ON_RANGE, FAILS, -EIO, false},
+	{"store-range-never", ON_RANGE, HOLDS, FAULT_HOLDS, false},
 	{"store-slow", ON_STORE, TAKES_TIME, 0, false},
 	{"kernel-enoent", ON_NOTIFICATION, FAILS, -ENOENT, false},
 	{"kernel-enotconn", ON_NOTIFICATION, FAILS, -ENOTCONN, false},
@@ -303,8 +304,10 @@ ssize_t fault_splice_to(int pipe_fd, int fd, off_t *offset, size_t len)
 static int plain(unsigned call, int fd)
 {
 	size_t len = 0;
-	const int status = strike(call, fd, &len);
+	int status;
 
+	while ((status = strike(call, fd, &len)) == FAULT_HOLDS)
+		sleep_ms(1);
 	if (status < 0)
 		errno = -status;
 	return status < 0 ? -1 : 0;

@@ -21,7 +21,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/** What fault_notification() says of one that does not return yet. */
+/** What fault_notification() says of one that does not return yet. A store's call that
+ *  does not return is held by the fault itself, until another one is armed. */
 #define FAULT_HOLDS 1
 
 #ifdef FOLDFS_TEST_POINTS

@@ -32,7 +32,20 @@ void in_hand_look(struct server *me)
 
 	REQUEST_HOLD(looking);
 	number = atomic_fetch_add(&me->serving->looks, 1) + 1;
+	me->taken = number;
 	atomic_store(&me->in_hand, number);
+}
+
+uint64_t serving_request_taken(void)
+{
+	const struct server *me = duty_current();
+
+	return me ? me->taken : 0;
+}
+
+uint64_t serving_taken_by_now(const struct serving *serving)
+{
+	return atomic_load(&serving->looks);
 }
 
 void in_hand_empty(struct server *me)

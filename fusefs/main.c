@@ -206,7 +206,7 @@ static int run(const struct options *options)
 {
 	struct daemon daemon = {
 		.options = *options, .source_fd = -1, .proc_fd_dir = -1,
-		.background_fd = -1};
+		.connection_dir_fd = -1};
 	int status;
 
 	status = background_start(options->foreground);

@@ -99,6 +99,17 @@ static void run(struct parked_request *parked)
 	open_file_put(file);
 }
 
+/* Nobody waits for it: whoever comes to one of its pages asks for that. */
+static void refuse(struct parked_request *parked)
+{
+	struct read_request *request = (struct read_request *)parked;
+	struct open_file *file = request->file;
+
+	reply_status(parked->req, -EAGAIN);
+	free(request);
+	open_file_put(file);
+}
+
 static void park(fuse_req_t req, struct open_file *file, struct cl_range range,
 		 bool direct)
 {
@@ -110,7 +121,10 @@ static void park(fuse_req_t req, struct open_file *file, struct cl_range range,
 		return;
 	}
 	request->parked =
-		(struct parked_request){.inode = file->inode, .req = req, .run = run};
+		(struct parked_request){.inode = file->inode,
+					.req = req,
+					.run = run,
+					.refuse = refuse};
 	request->parked.caches = true;
 	request->parked.maybe_direct = direct;
 	request->file = file;

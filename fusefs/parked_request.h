@@ -7,6 +7,7 @@
  */
 
 #include "inode_table.h"
+#include "waiting_reads.h"
 #include "worker_pool.h"
 
 /** Embedded in whatever the request needs besides. */
@@ -15,11 +16,15 @@ struct parked_request {
 	fuse_req_t req;
 	/** Called with the gate entry granted: leaves the gate, answers, frees. */
 	void (*run)(struct parked_request *request);
+	/** Of a READ, else NULL. Called instead of run, without the gate, if this was
+	 *  readahead and there is too much of it: answers with an error, frees. */
+	void (*refuse)(struct parked_request *request);
 
 	/* As in struct cl_gate_entry. */
 	bool caches, maybe_direct, writes_back;
 	uint64_t caches_end;
 	struct cl_gate_entry entry;
+	struct waiting_read read; /* if there is a refuse function */
 	struct job job;
 };
 

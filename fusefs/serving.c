@@ -17,6 +17,7 @@
 
 #include "runnable.h"
 #include "serving_internal.h"
+#include "waiting_reads.h"
 
 void serving_end(struct serving *serving, int status)
 {
@@ -244,8 +245,12 @@ int serving_create(const struct serving_config *config, struct serving **ret_ser
 	if (!serving)
 		return -ENOMEM;
 	serving->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	status = serving->stop_fd < 0 ? -errno : runnable_create(&serving->runnable);
+	serving->reads = waiting_reads_create(config->readahead_share);
+	status = serving->stop_fd < 0 ? -errno
+		 : serving->reads     ? runnable_create(&serving->runnable)
+				      : -ENOMEM;
 	if (status < 0) {
+		waiting_reads_free(serving->reads);
 		if (serving->stop_fd >= 0)
 			close(serving->stop_fd);
 		free(serving);
@@ -265,6 +270,7 @@ void serving_free(struct serving *serving)
 	if (!serving)
 		return;
 	admission_fini(serving);
+	waiting_reads_free(serving->reads);
 	runnable_free(serving->runnable);
 	close(serving->stop_fd);
 	pthread_mutex_destroy(&serving->lock);

@@ -41,9 +41,13 @@ struct serving_config {
 				 sleeping; nanoseconds, 0: sleep at once */
 	size_t pipe_bytes; /* most data in a request, bytes, for serving_expect_long();
 			      0: none is ever taken into a pipe */
+	unsigned readahead_share; /* most of one user's READs that wait as data, as far as
+				     they are known to be readahead (waiting_reads.h) */
 	/* NULL: nothing is known. It may say nothing, of an inode that is not known any
 	 * more. */
 	void (*subject)(void *arg, uint64_t nodeid, struct serving_subject *ret);
+	/* NULL, or told how many requests wait as data. With serving's lock held. */
+	void (*queued)(void *arg, size_t count);
 	void *arg;
 };
 
@@ -107,6 +111,15 @@ int serving_await_known(struct serving *serving, uint64_t until_ns);
  * when it is known. Locks taken: serving's.
  */
 uint64_t serving_background_taken(struct serving *serving);
+
+/**
+ * When the request that the calling thread serves was taken from the kernel: a number that
+ * was drawn before. 0 if the caller is no serving thread.
+ */
+uint64_t serving_request_taken(void);
+/** The last number that was drawn: what is taken from now on, by anybody, has a higher
+ * one. */
+uint64_t serving_taken_by_now(const struct serving *serving);
 
 /** How many requests may be unanswered in these threads' hands and in their queue: a
  *  thread has one at most. Locks taken: serving's. */

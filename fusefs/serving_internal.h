@@ -23,6 +23,7 @@
 #include "serving.h"
 
 struct runnable;
+struct waiting_reads;
 
 /** In server.state, which is odd while the thread serves a request: it has been
  *  relieved from duty meanwhile. */
@@ -75,6 +76,7 @@ struct server {
 	struct request_pipe pipe;
 	struct poll_window window;
 	struct client_place client;
+	uint64_t taken; /* the request: serving_request_taken() */
 	uint32_t client_pid; /* of the last request in memory; 0: nobody's */
 	bool expects_none;   /* the queue was empty when this was last looked at */
 	bool expects_long;   /* see serving_expect_long() */
@@ -87,6 +89,7 @@ struct serving {
 	struct serving_config config;
 	int stop_fd; /* an eventfd: wakes the one who sleeps */
 	struct runnable *runnable;
+	struct waiting_reads *reads; /* in the queue; used with the lock held */
 
 	/* Atomic. */
 	_Atomic bool ended;

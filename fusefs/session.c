@@ -12,6 +12,7 @@
 
 #include "background.h"
 #include "background_places.h"
+#include "connection_file.h"
 #include "credentials.h"
 #include "init_answer.h"
 #include "inode_table.h"
@@ -22,6 +23,7 @@
 #include "store_readahead.h"
 #include "store_stat.h"
 #include "temporary_copies.h"
+#include "waiting_reads.h"
 
 /* For how long a thread looks for the next request before it sleeps: about what it
  * takes to put it to sleep and wake it up again. */
@@ -128,6 +130,8 @@ static int add_options(struct daemon *daemon, struct fuse_args *args)
 #define THREADS_HELD_UP_MAX 512
 #define USER_SHARE	    32
 #define DEVICE_SHARE	    (THREADS_HELD_UP_MAX / 4)
+/* READs of one user that wait, parked and queued each, and are known to be readahead. */
+#define READAHEAD_SHARE	    64
 
 static void tell_subject(void *arg, uint64_t nodeid, struct serving_subject *ret)
 {
@@ -139,6 +143,11 @@ static void tell_subject(void *arg, uint64_t nodeid, struct serving_subject *ret
 	ret->owner = atomic_load(&inode->owner);
 	ret->device = inode->mount;
 	inode_put(inode, 1);
+}
+
+static void count_queued(void *arg, size_t count)
+{
+	background_places_queued(arg, count);
 }
 
 static int create_serving(struct daemon *daemon)
@@ -153,7 +162,9 @@ static int create_serving(struct daemon *daemon)
 		.pages_max = daemon->data_requests_max * pages,
 		.poll_ns_max = POLL_NS_MAX,
 		.pipe_bytes = daemon->max_request_bytes,
+		.readahead_share = READAHEAD_SHARE,
 		.subject = tell_subject,
+		.queued = count_queued,
 		.arg = daemon,
 	};
 
@@ -173,6 +184,10 @@ int session_create(struct daemon *daemon)
 	if (!daemon->session)
 		status = status < 0 ? status : -EINVAL; /* libfuse has said why */
 	fuse_opt_free_args(&args);
+	if (status == 0)
+		daemon->waiting_reads = waiting_reads_create(READAHEAD_SHARE);
+	if (status == 0 && !daemon->waiting_reads)
+		status = -ENOMEM;
 	if (status == 0)
 		status = create_serving(daemon);
 	return status;
@@ -200,7 +215,7 @@ int session_mount(struct daemon *daemon)
 	else
 		daemon->own_dev = id.dev;
 	if (status == 0)
-		background_places_open(daemon);
+		connection_files_open(daemon);
 	return status;
 }
 
@@ -213,7 +228,9 @@ void session_free(struct daemon *daemon)
 	fuse_session_unmount(daemon->session);
 	credentials_leave();
 	fuse_session_destroy(daemon->session);
-	background_places_close(daemon);
+	connection_files_close(daemon);
+	waiting_reads_free(daemon->waiting_reads);
+	daemon->waiting_reads = NULL;
 	daemon->serving = NULL;
 	daemon->session = NULL;
 }

@@ -4,14 +4,20 @@
  * them: for neighbours. Begun by root, it goes on as the user until it is killed.
  *
  *   hostile UID leases DIRECTORY   read leases on all files in it, and never let go
+ *   hostile UID readahead FILE THREADS PAGES
+ *                                  asks for so many pages of the file in each thread, none
+ *                                  of which is ever used, and as many longer pieces
+ *   hostile UID cat FILE           asks for readahead of a page of each MiB, then reads them
  *   hostile UID hold DIRECTORY     its lock: reading it into memory that does not come
  */
 
 #include <dirent.h>
 #include <err.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/userfaultfd.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -19,10 +25,12 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #define ENTRIES_BYTES 32768
+#define STEP	      (1 << 20)
 
 static void become(const char *uid)
 {
@@ -87,6 +95,75 @@ static void hold(const char *directory, void *memory)
 	errx(1, "%s: it came", directory);
 }
 
+struct reader {
+	int fd;
+	unsigned number;
+	unsigned pages; /* and as many longer pieces */
+};
+
+/* Each at places of his own. */
+static void *ask_for_readahead(void *arg)
+{
+	const struct reader *reader = arg;
+	off_t offset = (off_t)reader->number << 32;
+
+	for (unsigned i = 0; i < reader->pages; i++) {
+		posix_fadvise(reader->fd, offset, 4096, POSIX_FADV_WILLNEED);
+		offset += STEP;
+		posix_fadvise(reader->fd, offset, 1 << 18, POSIX_FADV_WILLNEED);
+		offset += STEP;
+	}
+	for (;;)
+		pause();
+	return NULL;
+}
+
+static void read_ahead(const char *file, unsigned threads, unsigned pages)
+{
+	struct reader *readers = calloc(threads, sizeof(*readers));
+	const int fd = open(file, O_RDONLY);
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	if (fd < 0 || !readers)
+		err(1, "%s", file);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, 65536);
+	for (unsigned i = 0; i < threads; i++) {
+		readers[i] = (struct reader){fd, i, pages};
+		errno = pthread_create(&thread, &attr, ask_for_readahead, &readers[i]);
+		if (errno)
+			err(1, "thread %u", i);
+	}
+	puts("holding");
+	fflush(stdout);
+	for (;;)
+		pause();
+}
+
+/* By the same thread, so that what it waits for comes behind all that it does not. */
+static void read_after_readahead(const char *file)
+{
+	const int fd = open(file, O_RDONLY);
+	struct stat attr;
+	char page[4096];
+	ssize_t n;
+
+	/* lseek(2) would wait for the operation. */
+	if (fd < 0 || fstat(fd, &attr) < 0)
+		err(1, "%s", file);
+	for (off_t offset = 0; offset < attr.st_size; offset += STEP)
+		posix_fadvise(fd, offset, 4096, POSIX_FADV_WILLNEED);
+	for (off_t offset = 0; offset < attr.st_size; offset += STEP) {
+		n = pread(fd, page, sizeof(page), offset);
+		if (n < 0)
+			err(1, "%s", file);
+		if (write(STDOUT_FILENO, page, (size_t)n) != n)
+			err(1, "standard output");
+	}
+	exit(0);
+}
+
 int main(int argc, char *argv[])
 {
 	void *memory;
@@ -99,5 +176,14 @@ int main(int argc, char *argv[])
 		become(argv[1]);
 		hold(argv[3], memory);
 	}
-	errx(2, "usage: hostile UID leases|hold DIRECTORY");
+	if (argc == 6 && strcmp(argv[2], "readahead") == 0) {
+		become(argv[1]);
+		read_ahead(argv[3], (unsigned)atoi(argv[4]), (unsigned)atoi(argv[5]));
+	}
+	if (argc == 4 && strcmp(argv[2], "cat") == 0) {
+		become(argv[1]);
+		read_after_readahead(argv[3]);
+	}
+	errx(2, "usage: hostile UID leases|hold DIRECTORY, UID cat FILE, or UID readahead FILE THREADS "
+		"PAGES");
 }

@@ -545,6 +545,58 @@ START_TEST(enter_wait_returns_when_it_has_been_granted)
 }
 END_TEST
 
+START_TEST(a_parked_fill_can_be_taken_back)
+{
+	struct visitor close, fill;
+
+	ck_assert(enter(&close, CL_GATE_CLOSE, page_range(4, 8)));
+	ck_assert(!enter(&fill, CL_GATE_FILL, page_range(4, 8)));
+	ck_assert(cl_gate_withdraw(fx.mapping, &fill.entry));
+	ck_assert(!cl_gate_withdraw(fx.mapping, &fill.entry));
+	ck_assert_uint_eq(cl_gate_parked(fx.mapping), 0);
+	leave(&close);
+	ck_assert_uint_eq(fill.calls, 0);
+}
+END_TEST
+
+START_TEST(a_fill_that_is_granted_is_not_taken_back)
+{
+	struct visitor close, fill;
+
+	ck_assert(enter(&close, CL_GATE_CLOSE, page_range(4, 8)));
+	ck_assert(!enter(&fill, CL_GATE_FILL, page_range(4, 8)));
+	leave(&close);
+	ck_assert(!cl_gate_withdraw(fx.mapping, &fill.entry));
+	ck_assert_uint_eq(fill.calls, 1);
+	leave(&fill);
+}
+END_TEST
+
+START_TEST(a_fill_that_has_not_come_is_not_taken_back)
+{
+	struct visitor fill = {.entry = {.kind = CL_GATE_FILL}};
+
+	ck_assert(!cl_gate_withdraw(fx.mapping, &fill.entry));
+}
+END_TEST
+
+/* As in whoever_arrived_before_an_exclusive_goes_in_before_it: the second EXCLUSIVE must
+ * not overtake the FILL. */
+START_TEST(whoever_waits_for_a_fill_that_is_taken_back_goes_on)
+{
+	struct visitor low, fill, high;
+
+	ck_assert(enter(&low, CL_GATE_EXCLUSIVE, page_range(0, 4)));
+	ck_assert(!enter(&fill, CL_GATE_FILL, page_range(2, 6)));
+	ck_assert(!enter(&high, CL_GATE_EXCLUSIVE, page_range(4, 8)));
+	ck_assert(cl_gate_withdraw(fx.mapping, &fill.entry));
+	ck_assert_uint_eq(high.calls, 1);
+	leave(&high);
+	leave(&low);
+	ck_assert_uint_eq(fill.calls, 0);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tc;
@@ -585,5 +637,9 @@ int main(void)
 	tcase_add_test(tc, a_callback_may_use_the_gate_it_was_called_from);
 	tcase_add_test(tc, callbacks_may_leave_and_free_their_entries);
 	tcase_add_test(tc, enter_wait_returns_when_it_has_been_granted);
+	tcase_add_test(tc, a_parked_fill_can_be_taken_back);
+	tcase_add_test(tc, a_fill_that_is_granted_is_not_taken_back);
+	tcase_add_test(tc, a_fill_that_has_not_come_is_not_taken_back);
+	tcase_add_test(tc, whoever_waits_for_a_fill_that_is_taken_back_goes_on);
 	return suite_run(suite);
 }

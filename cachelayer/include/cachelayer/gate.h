@@ -130,6 +130,17 @@ void cl_gate_enter_wait(struct cl_mapping *mapping, struct cl_gate_entry *entry)
 void cl_gate_leave(struct cl_mapping *mapping, struct cl_gate_entry *entry);
 
 /**
+ * Take a parked FILL back, to answer it with an error. To the gate it has never come.
+ * @param entry  has been brought to cl_gate_enter(), or is about to be: all of it set,
+ *               and IDLE; not left yet
+ * @return true: it was parked and is not any more; granted() is not called, and
+ *         cl_gate_leave() is not owed. false: it is granted, or has not come yet
+ * Entries for which that makes room are granted here. Any thread; locks taken: the gate's
+ * mutex.
+ */
+bool cl_gate_withdraw(struct cl_mapping *mapping, struct cl_gate_entry *entry);
+
+/**
  * A writeback was answered with an error, and has never been in the gate: for the fence
  * it has come and gone all the same.
  * @param range  bytes, of the WRITE
