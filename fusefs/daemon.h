@@ -50,6 +50,10 @@ struct options {
 	unsigned long mount_flags; /* MS_… of <sys/mount.h>, as asked for */
 };
 
+/** Most calls on our own mount of one range operation at once: two attempts to have a size
+ *  adopted, and a bulk flush that may not have come back. */
+#define OWN_CALLS_EACH 3
+
 struct daemon {
 	struct options options;
 	struct fuse_session *session;

@@ -85,10 +85,11 @@ static int start_pools(struct daemon *daemon)
 	if (status == 0)
 		status = start_pool("names", NAME_THREADS, NAME_THREADS,
 				    NAME_THREADS_SHARE, &daemon->names);
-	/* Two for each range operation at most. */
 	if (status == 0)
-		status = start_pool("own-calls", 2 * KERNEL_THREADS, 2 * KERNEL_THREADS,
-				    2 * KERNEL_THREADS_SHARE, &daemon->own_calls);
+		status = start_pool("own-calls", OWN_CALLS_EACH * KERNEL_THREADS,
+				    OWN_CALLS_EACH * KERNEL_THREADS,
+				    OWN_CALLS_EACH * KERNEL_THREADS_SHARE,
+				    &daemon->own_calls);
 	if (status < 0)
 		log_no_threads(status);
 	return status;
