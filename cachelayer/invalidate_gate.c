@@ -60,7 +60,6 @@ static void count_writeback(struct invalidate_gate *gate, struct cl_range range)
 
 static void grant(struct invalidate_gate *gate, struct cl_gate_entry *entry)
 {
-	struct cl_range cached = entry->range;
 	uint64_t start, end;
 
 	entry->state = CL_GATE_GRANTED;
@@ -71,9 +70,8 @@ static void grant(struct invalidate_gate *gate, struct cl_gate_entry *entry)
 	if (entry->kind == CL_GATE_FILL)
 		notice_fill_came(&gate->notice, entry->range);
 	if (entry->caches) {
-		if (entry->caches_end)
-			cached.end = entry->caches_end;
-		gate_pages_of(cached, &start, &end);
+		gate_pages_of(entry->cached.end ? entry->cached : entry->range, &start,
+			      &end);
 		resident_set_add(&gate->resident, start, end);
 	}
 }

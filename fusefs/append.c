@@ -4,13 +4,19 @@
  *
  * Before it sends the WRITE, the kernel has copied the bytes to its pages at the offset
  * that it believes in. A page that it had as a whole, or that the bytes fill, is shown to
- * readers from then on; another one is locked until we answer, and read from us
- * afterwards. If the bytes have landed elsewhere, pages of the first kind are wrong and
- * have to be dropped before the answer; whoever drops them waits at one of the second
- * kind until the answer. Which there are we do not know for certain. So the answer waits
- * for the revalidation, which drops them in ascending order, but not for long: a locked
- * page is the last of a WRITE. If the resident set says that there is no page of the first
- * kind, as for short lines at the end of a log, the answer does not wait at all.
+ * readers from then on; another one, the first or the last of the WRITE, is locked until
+ * we answer, and read from us afterwards. If the bytes have landed elsewhere, pages of
+ * the first kind are wrong. Until the answer the kernel holds what is in them for past the
+ * end of the file; from then on it would show them, and write them back over what others
+ * have appended. So they are dropped before the answer, which waits for that; pages of the
+ * second kind are not touched, as that would wait for the answer.
+ *
+ * Which kind the first and the last page are is known by the resident set, as a write to
+ * a part of a page does not make it resident (pages_filled()). It errs in one direction: the
+ * kernel may have given up a page of the first kind by itself, and have it locked. Then it
+ * cannot be dropped, so the appender gets EIO after a while, with his bytes in the file,
+ * and nobody a wrong one. It takes a reader of the end of the file, a shortage of memory,
+ * and another appender behind the mount.
  *
  * The kernel's size is too small after that. It asks for attributes before it tells
  * anybody about the end, as the revalidation has it forget those it has; a next append
@@ -38,8 +44,8 @@
 #include "reply.h"
 #include "revalidate.h"
 
-/* Most revalidations of a page or two take a tenth. */
-#define ANSWER_WAITS_NS 5000000
+/* To drop a few pages takes a thousandth. Nothing but an error depends on it. */
+#define ANSWER_WAITS_S 5
 
 /* Bytes to append. */
 struct appending {
@@ -49,7 +55,8 @@ struct appending {
 	size_t len;
 	uint64_t offset;   /* the kernel's */
 	bool clears_setid; /* the store is to do that, by its own rules */
-	bool may_be_shown; /* the kernel may show the bytes at the offset */
+	struct cl_range filled; /* the pages that the bytes fill, from the offset on */
+	struct cl_range shown;	/* those that the kernel may show; whole pages */
 	/* When it is done. */
 	ssize_t n; /* or a negative errno */
 	uint64_t at;
@@ -65,14 +72,30 @@ static ssize_t append_to_store(void *arg, void *store, uint64_t *ret_at)
 	return inode_store_append(store, a->buf, a->len, ret_at);
 }
 
-/* What the kernel had whole before, or fills with this. */
-static bool may_be_shown(struct inode *inode, uint64_t offset, size_t len)
+static bool is_resident(struct inode *inode, uint64_t start, uint64_t end)
 {
-	const uint64_t first_whole = (offset + CL_PAGE_SIZE - 1) & ~(uint64_t)(CL_PAGE_SIZE - 1);
-	const struct cl_range range = {offset, offset + len};
+	return start < end &&
+	       cl_mapping_is_resident(inode->mapping, (struct cl_range){start, end});
+}
 
-	return first_whole + CL_PAGE_SIZE <= range.end ||
-	       cl_mapping_is_resident(inode->mapping, range);
+/* What the kernel has of it at its offset; a part of a page that it did not have before
+ * is not shown. */
+static void look_at_pages(struct appending *a)
+{
+	const uint64_t mask = CL_PAGE_SIZE - 1, end = a->offset + a->len;
+	const struct cl_range touched = {a->offset & ~mask, (end + mask) & ~mask};
+	struct inode *inode = a->file->inode;
+	struct cl_range filled = pages_filled(a->offset, a->len);
+
+	a->filled = a->shown = filled;
+	if (filled.start > filled.end) { /* a part of one page */
+		a->shown.end = filled.start;
+		filled.end = touched.start;
+	}
+	if (is_resident(inode, touched.start, filled.start))
+		a->shown.start = touched.start;
+	if (is_resident(inode, filled.end, touched.end))
+		a->shown.end = touched.end;
 }
 
 /* Where it starts to be uncertain what the file has. */
@@ -89,10 +112,12 @@ static struct cl_gate_entry entry_for(struct appending *a)
 	struct inode *inode = a->file->inode;
 	const bool whole = inode->daemon->options.writeback;
 
-	a->may_be_shown = may_be_shown(inode, a->offset, a->len);
+	look_at_pages(a);
 	return (struct cl_gate_entry){
 		.range = {whole ? 0 : tail_of(inode, a->offset), CL_RANGE_EOF},
 		.kind = CL_GATE_EXCLUSIVE,
+		.caches = a->filled.start < a->filled.end,
+		.cached = a->filled,
 	};
 }
 
@@ -130,18 +155,18 @@ static void answer(const struct appending *a)
 		fuse_reply_write(a->req, (size_t)a->n);
 }
 
-/* An answer that waits for what the kernel is to drop first. The job and the
- * revalidation hold it. */
+/* An answer that waits for what the kernel is to drop first. Two jobs hold it: one drops,
+ * the other waits for that and answers. */
 struct moved {
-	struct job job;
-	struct revalidate_waiter waiter;
+	struct job drops, answers;
 	struct appending appended;
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	/* Guarded by lock. */
 	unsigned refs;
-	bool dropped;
+	bool over;  /* the kernel has been told */
+	int status; /* what it said */
 };
 
 static void moved_put(struct moved *moved)
@@ -153,50 +178,61 @@ static void moved_put(struct moved *moved)
 	pthread_mutex_unlock(&moved->lock);
 	if (!last)
 		return;
+	open_file_put(moved->appended.file);
 	pthread_cond_destroy(&moved->changed);
 	pthread_mutex_destroy(&moved->lock);
 	free(moved);
 }
 
-static void dropped(struct revalidate_waiter *waiter, int status)
+static void drop(struct job *job)
 {
-	struct moved *moved = caa_container_of(waiter, struct moved, waiter);
+	struct moved *moved = caa_container_of(job, struct moved, drops);
+	const int status =
+		notifier_invalidate(moved->appended.file->inode, moved->appended.shown);
 
-	(void)status; /* who opens the file next is told */
 	pthread_mutex_lock(&moved->lock);
-	moved->dropped = true;
+	moved->status = status;
+	moved->over = true;
 	pthread_cond_signal(&moved->changed);
 	pthread_mutex_unlock(&moved->lock);
 	moved_put(moved);
 }
 
-static void wait_until_dropped(struct moved *moved)
+/* @return 0; what the kernel said; -ETIMEDOUT */
+static int wait_until_dropped(struct moved *moved)
 {
 	struct timespec deadline;
 	int status = 0;
 
 	clock_gettime(CLOCK_MONOTONIC, &deadline);
-	deadline.tv_nsec += ANSWER_WAITS_NS;
-	if (deadline.tv_nsec >= 1000000000) {
-		deadline.tv_nsec -= 1000000000;
-		deadline.tv_sec++;
-	}
+	deadline.tv_sec += ANSWER_WAITS_S;
 	pthread_mutex_lock(&moved->lock);
-	while (!moved->dropped && status == 0)
-		status = pthread_cond_timedwait(&moved->changed, &moved->lock,
-						&deadline);
+	while (!moved->over && status == 0)
+		status = -pthread_cond_timedwait(&moved->changed, &moved->lock,
+						 &deadline);
+	if (moved->over)
+		status = moved->status;
 	pthread_mutex_unlock(&moved->lock);
+	return status;
 }
 
 static void answer_moved(struct job *job)
 {
-	struct moved *moved = caa_container_of(job, struct moved, job);
-	struct open_file *file = moved->appended.file;
+	struct moved *moved = caa_container_of(job, struct moved, answers);
+	struct appending appended = moved->appended;
+	const int status = wait_until_dropped(moved);
 
-	wait_until_dropped(moved);
-	answer(&moved->appended);
+	if (status < 0) {
+		log_inode(LOG_WARNING, appended.file->inode,
+			  "appended at %llu, and the kernel does not let go of what it "
+			  "has at %llu: %s; the appender is told that it failed",
+			  (unsigned long long)appended.at,
+			  (unsigned long long)appended.offset, strerror(-status));
+		appended.n = -EIO;
+	}
+	answer(&appended);
+	revalidate_soon(appended.file->inode);
 	moved_put(moved);
-	open_file_put(file);
 }
 
 static struct moved *moved_create(const struct appending *a)
@@ -206,9 +242,9 @@ static struct moved *moved_create(const struct appending *a)
 
 	if (!moved)
 		return NULL;
-	moved->job.run = answer_moved;
-	moved->job.account = account_of(a->req, a->file->inode);
-	moved->waiter.done = dropped;
+	moved->drops.run = drop;
+	moved->answers.run = answer_moved;
+	moved->drops.account = moved->answers.account = account_of(a->req, a->file->inode);
 	moved->appended = *a;
 	moved->refs = 2;
 	pthread_mutex_init(&moved->lock, NULL);
@@ -219,22 +255,23 @@ static struct moved *moved_create(const struct appending *a)
 	return moved;
 }
 
-/* @return false: without memory for it, the answer goes out at once */
-static bool answer_when_dropped(const struct appending *a)
+/* Takes over the reference of the file. */
+static void answer_when_dropped(const struct appending *a)
 {
-	struct inode *inode = a->file->inode;
+	struct daemon *daemon = a->file->inode->daemon;
 	struct moved *moved = moved_create(a);
 
-	if (!moved)
-		return false;
-	if (revalidate_start(inode, &moved->waiter) < 0) {
-		moved->refs = 1;
-		moved_put(moved);
-		return false;
+	if (!moved) {
+		reply_status(a->req, -EIO); /* the bytes are there; but see above */
+		revalidate_soon(a->file->inode);
+		open_file_put(a->file);
+		return;
 	}
-	/* Not among those that call the mount: they may all wait for this very answer. */
-	worker_pool_submit(inode->daemon->continuations, &moved->job);
-	return true;
+	/* Not behind revalidations, which wait for pages that are locked until this is
+	 * answered; nor the answer among those that call the mount, who may all wait for
+	 * it. */
+	worker_pool_submit(daemon->range_operations, &moved->drops);
+	worker_pool_submit(daemon->continuations, &moved->answers);
 }
 
 static void finish(const struct appending *a)
@@ -247,8 +284,10 @@ static void finish(const struct appending *a)
 			  "appended at %llu, not %llu: it has changed behind the mount",
 			  (unsigned long long)a->at, (unsigned long long)a->offset);
 		change_suspect(file->inode);
-		if (a->may_be_shown && answer_when_dropped(a))
+		if (a->shown.start < a->shown.end) {
+			answer_when_dropped(a);
 			return;
+		}
 		revalidate_soon(file->inode);
 	}
 	answer(a);
@@ -286,8 +325,8 @@ static void park(const struct appending *a, const struct cl_gate_entry *entry)
 		.parked = {.inode = a->file->inode,
 			   .req = a->req,
 			   .run = run,
-			   .caches = true,
-			   .caches_end = a->offset + a->len},
+			   .caches = entry->caches,
+			   .cached = entry->cached},
 		.appending = *a,
 	};
 	memcpy(request->data, a->buf, a->len);
@@ -308,8 +347,6 @@ void append_and_answer(fuse_req_t req, struct open_file *file, const char *buf,
 	};
 	struct cl_gate_entry entry = entry_for(&a);
 
-	entry.caches = true;
-	entry.caches_end = offset + len;
 	if (!cl_gate_try_enter(file->inode->mapping, &entry)) {
 		park(&a, &entry);
 		return;

@@ -17,6 +17,7 @@
 #include "credentials.h"
 #include "fault_point.h"
 #include "inode_store.h"
+#include "parked_request.h"
 #include "request_pipe.h"
 #include "serving.h"
 
@@ -93,7 +94,8 @@ bool long_write_try(fuse_req_t req, struct inode *inode, const struct fuse_buf *
 	struct cl_gate_entry entry = {
 		.range = {offset, offset + buf->size},
 		.kind = CL_GATE_EXCLUSIVE,
-		.caches = true,
+		.caches = true, /* it is longer than a page */
+		.cached = pages_filled(offset, buf->size),
 	};
 
 	if (buf->size < LONG_WRITE || inode->daemon->options.writeback ||

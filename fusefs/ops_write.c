@@ -226,6 +226,7 @@ static void park(fuse_req_t req, struct open_file *file, bool writepage,
 		 bool clears_setid, const char *buf, size_t len, uint64_t offset)
 {
 	struct write_request *request = malloc(sizeof(*request) + len);
+	const struct cl_range filled = pages_filled(offset, len);
 
 	if (!request) {
 		refuse(req, file->inode, writepage, len, offset, -ENOMEM);
@@ -236,7 +237,8 @@ static void park(fuse_req_t req, struct open_file *file, bool writepage,
 		.parked = {.inode = file->inode,
 			   .req = req,
 			   .run = run,
-			   .caches = !writepage,
+			   .caches = !writepage && filled.start < filled.end,
+			   .cached = filled,
 			   .writes_back = writepage},
 		.file = file,
 		.writepage = writepage,
@@ -267,11 +269,14 @@ static void write_now_or_park(fuse_req_t req, struct open_file *file, bool write
 			      bool clears_setid, const char *buf, size_t len,
 			      uint64_t offset)
 {
+	const struct cl_range filled = pages_filled(offset, len);
 	struct inode *inode = file->inode;
 	struct cl_gate_entry entry = {
 		.range = {offset, offset + len},
 		.kind = CL_GATE_WRITE,
-		.caches = !writepage, /* mapped pages came in by a READ */
+		/* Mapped pages came in by a READ. */
+		.caches = !writepage && filled.start < filled.end,
+		.cached = filled,
 		.writes_back = writepage,
 	};
 	ssize_t n;

@@ -10,6 +10,19 @@
 #include "waiting_reads.h"
 #include "worker_pool.h"
 
+/**
+ * The pages that a write fills. These are what the kernel has of it afterwards: into a page
+ * that it had before it copies the rest as well, but that one is resident already; a part
+ * of any other it keeps to itself, locked until the answer and to be read from us then.
+ * @return empty (start >= end) if there is none
+ */
+static inline struct cl_range pages_filled(uint64_t offset, size_t len)
+{
+	const uint64_t mask = CL_PAGE_SIZE - 1;
+
+	return (struct cl_range){(offset + mask) & ~mask, (offset + len) & ~mask};
+}
+
 /** Embedded in whatever the request needs besides. */
 struct parked_request {
 	struct inode *inode; /* the owner keeps it alive */
@@ -22,7 +35,7 @@ struct parked_request {
 
 	/* As in struct cl_gate_entry. */
 	bool caches, maybe_direct, writes_back;
-	uint64_t caches_end;
+	struct cl_range cached;
 	struct cl_gate_entry entry;
 	struct waiting_read read; /* if there is a refuse function */
 	struct job job;

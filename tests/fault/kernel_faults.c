@@ -170,6 +170,44 @@ static void *open_once(void *unused)
 
 /* While the kernel is being told to drop what differs, somebody has us cache bytes that
  * are changed once more: who opens the file then waits for another round. */
+/* The kernel has the line where it believes the end to be, and somebody else has the bytes
+ * there. It must not count them as the file's, and so write them back. */
+START_TEST(an_append_whose_wrong_place_cannot_be_dropped_fails_and_harms_nobody)
+{
+	enum { OURS = 100, THEIRS = 50 };
+	char *map, text[OURS + THEIRS + 2];
+	int fd, store;
+
+	ok(close(make_file("other", 1, 1)));
+	ok(close(make_file("f", OURS, 1)));
+	fd = ok(open("f", O_RDWR | O_APPEND));
+	map = map_shared(fd, PAGE);
+	memory_has_bytes(map, 0, OURS, 1);
+	store = ok(open(behind("f"), O_RDWR | O_APPEND));
+	memset(text, 'b', THEIRS);
+	ck_assert_int_eq(ok(write(store, text, THEIRS)), THEIRS);
+
+	arm("f", "kernel-never");
+	fails_with(EIO, (int)write(fd, "x\n", 2));
+	map[0] = 'm';
+	ok(msync(map, PAGE, MS_SYNC));
+	ck_assert_int_eq(ok(pread(store, text, sizeof(text), 0)), OURS + THEIRS + 2);
+	ck_assert_int_eq(text[0], 'm');
+	memory_has_bytes(text + 1, 1, OURS - 1, 1);
+	for (int i = 0; i < THEIRS; i++)
+		ck_assert_int_eq(text[OURS + i], 'b');
+	ck_assert(memcmp(text + OURS + THEIRS, "x\n", 2) == 0);
+
+	arm("other", "none"); /* a look at f itself waits */
+	ok(close(ok(open("f", O_RDONLY))));
+	ck_assert_int_eq(fstat_of(fd).st_size, OURS + THEIRS + 2);
+	ck_assert(memcmp(map, text, sizeof(text)) == 0);
+	ok(close(store));
+	ok(close(fd));
+	ok(munmap(map, PAGE));
+}
+END_TEST
+
 START_TEST(a_change_while_an_earlier_one_is_being_shown_is_shown_as_well)
 {
 	const int fd = open_unread("f", SIZE, 1, O_RDONLY);
@@ -204,5 +242,6 @@ void describe(void)
 	everyone(a_slow_kernel_is_slow_and_nothing_else);
 	everyone(while_a_notification_does_not_return_the_rest_goes_on);
 	everyone(a_change_behind_the_mount_that_cannot_be_shown_fails_the_open);
+	everyone(an_append_whose_wrong_place_cannot_be_dropped_fails_and_harms_nobody);
 	everyone(a_change_while_an_earlier_one_is_being_shown_is_shown_as_well);
 }

@@ -219,7 +219,7 @@ static ssize_t append(uint64_t from, struct pieces *pieces, uint64_t *ret_at)
 	struct cl_gate_entry entry = {.range = {from, CL_RANGE_EOF},
 				      .kind = CL_GATE_EXCLUSIVE,
 				      .caches = true,
-				      .caches_end = from + pieces->len};
+				      .cached = {from, from + pieces->len}};
 	ssize_t ret;
 
 	cl_gate_enter_wait(fx.mapping, &entry);

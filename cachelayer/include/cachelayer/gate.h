@@ -68,7 +68,7 @@ struct cl_gate_entry {
 	 * there already.
 	 */
 	bool caches;
-	uint64_t caches_end; /* only those before this offset, if it is not 0 */
+	struct cl_range cached; /* only these, whole pages, if it is not empty */
 	/**
 	 * WRITE: the upper cache writes back what it has (of mapped pages, so it does
 	 * not cache anything new). The fence of range operations counts these.
