@@ -145,22 +145,12 @@ static int fill(const struct store_io *io, int fd)
 	return 0;
 }
 
-/* No room, no memory, a disk that fails, a signal: that is so at this moment, or for
- * this caller. Whatever else a store says means that it cannot. */
+/* The arguments are right, so four errors are about the store. All others are about this
+ * moment, or about the caller whose rights the thread has: no room for him, no leave. */
 static bool is_for_now(int err)
 {
-	switch (err) {
-	case -ENOSPC:
-	case -EDQUOT:
-	case -EFBIG:
-	case -ENOMEM:
-	case -EIO:
-	case -EINTR:
-	case -EAGAIN:
-		return true;
-	default:
-		return false;
-	}
+	return err < 0 && err != -EOPNOTSUPP && err != -ENOSYS && err != -ENOTTY &&
+	       err != -EINVAL;
 }
 
 /* @return 0, or the negative errno of a call that has shown nothing */

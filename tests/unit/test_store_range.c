@@ -297,17 +297,20 @@ START_TEST(a_file_system_is_probed_once_and_nothing_of_it_is_left)
 }
 END_TEST
 
+static int refusal;
+
 static int over_quota(int fd, int mode, uint64_t offset, uint64_t len)
 {
 	(void)fd;
 	(void)mode;
 	(void)offset;
 	(void)len;
-	return -EDQUOT;
+	return refusal;
 }
 
 START_TEST(what_there_is_no_room_for_now_is_not_taken_for_impossible)
 {
+	const int errors[] = {-EDQUOT, -ENOSPC, -EPERM, -EACCES, -EIO, -ENOMEM};
 	struct store_io full = store_io_system;
 	struct content content = content_make(PAGES(8), 9, false);
 	struct store_abilities can;
@@ -317,8 +320,12 @@ START_TEST(what_there_is_no_room_for_now_is_not_taken_for_impossible)
 	if (!rig_open(&rig, "tmpfs", 0))
 		return;
 	fd = rig_write(&rig, "file", &content);
-	can = store_probe_ask(rig.ctx.probe, &full, rig.source_fd, fd);
-	ck_assert(can.punch && can.zero && can.collapse && can.insert);
+	/* Nor what this caller may not. */
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		refusal = errors[i];
+		can = store_probe_ask(rig.ctx.probe, &full, rig.source_fd, fd);
+		ck_assert(can.punch && can.zero && can.collapse && can.insert);
+	}
 	/* And is asked anew: tmpfs has no collapse. */
 	can = store_probe_ask(rig.ctx.probe, &store_io_system, rig.source_fd, fd);
 	ck_assert(can.punch && !can.collapse);
