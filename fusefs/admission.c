@@ -32,6 +32,7 @@
 #include <unistd.h>
 #include <urcu/compiler.h>
 
+#include "new_requests.h"
 #include "serving_internal.h"
 #include "waiting_reads.h"
 
@@ -96,6 +97,7 @@ static bool changes(const struct fuse_in_header *header)
 		return !opens_for_reading(header);
 	case FUSE_LOOKUP:
 	case FUSE_GETATTR:
+	case NEW_REQUEST_STATX:
 	case FUSE_READLINK:
 	case FUSE_READ:
 	case FUSE_STATFS:

@@ -6,8 +6,8 @@
  * libfuse, 3.10 and later: all that differs between its versions is told apart here, by
  * name. Who needs libfuse's header includes this one.
  *
- * What is missing costs speed at most, except O_TMPFILE, which the kernel refuses then.
- * How it is dealt with where it is missing stands beside its use.
+ * What is missing costs speed at most. How it is dealt with where it is missing stands
+ * beside its use.
  */
 
 #define FUSE_USE_VERSION FUSE_MAKE_VERSION(3, 10)
@@ -19,8 +19,6 @@
 #define LIBFUSE_HAS_NOFLUSH   (FUSE_VERSION >= FUSE_MAKE_VERSION(3, 11))
 /* fuse_session_custom_io(): requests and answers pass through functions of ours. */
 #define LIBFUSE_HAS_CUSTOM_IO (FUSE_VERSION >= FUSE_MAKE_VERSION(3, 13))
-/* The operation tmpfile. */
-#define LIBFUSE_HAS_TMPFILE   (FUSE_VERSION >= FUSE_MAKE_VERSION(3, 17))
 /* What is offered and wanted has 64 bits: capable_ext, want_ext. */
 #define LIBFUSE_HAS_WANT_EXT  (FUSE_VERSION >= FUSE_MAKE_VERSION(3, 17))
 

@@ -4,7 +4,7 @@
  *
  * Left out on purpose: getlk, setlk and flock (the kernel keeps locks by itself, and
  * all who could meet in one are on this mount), ioctl, poll, bmap, and write, for which
- * write_buf stands.
+ * write_buf stands. TMPFILE and STATX come as CREATE and GETATTR (new_requests.h).
  */
 
 #include "operations.h"
@@ -28,9 +28,6 @@ const struct fuse_lowlevel_ops operations = {
 	.mkdir = op_mkdir,
 	.symlink = op_symlink,
 	.create = op_create,
-#if LIBFUSE_HAS_TMPFILE
-	.tmpfile = op_tmpfile,
-#endif
 	.link = op_link,
 	.unlink = op_unlink,
 	.rmdir = op_rmdir,

@@ -18,6 +18,7 @@
 
 #include "change_guard.h"
 #include "credentials.h"
+#include "new_requests.h"
 #include "ops_data.h"
 #include "reply.h"
 #include "size_adoption.h"
@@ -48,7 +49,8 @@ void attr_reply(fuse_req_t req, struct inode *inode)
 void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	(void)fi;
-	getattr_answer(req, inode_of(daemon_of(req), ino));
+	getattr_answer(req, inode_of(daemon_of(req), ino),
+		       new_requests_was() == NEW_REQUEST_STATX ? statx_reply : attr_reply);
 }
 
 /* ------------------------------------------------------------------ the store */

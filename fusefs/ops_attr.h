@@ -19,6 +19,9 @@ void op_access(fuse_req_t req, fuse_ino_t ino, int mask);
  *  req; needs no reference beyond the kernel's. Any thread, no lock held. */
 void attr_reply(fuse_req_t req, struct inode *inode);
 
+/** Likewise a STATX (ops_statx.c). */
+void statx_reply(fuse_req_t req, struct inode *inode);
+
 /**
  * Set every attribute but the size, then answer with attributes. Consumes req.
  * @param attr    what to set; only read before this returns

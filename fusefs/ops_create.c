@@ -14,6 +14,7 @@
 
 #include "credentials.h"
 #include "fd_pressure.h"
+#include "new_requests.h"
 #include "open_file.h"
 #include "ops_namespace.h"
 #include "reply.h"
@@ -179,6 +180,30 @@ static int create_open(fuse_req_t req, struct open_creation creation)
 	return fd;
 }
 
+static void create_nameless(fuse_req_t req, fuse_ino_t parent, mode_t mode,
+			    struct fuse_file_info *fi)
+{
+	struct daemon *daemon = daemon_of(req);
+	struct inode *dir = inode_of(daemon, parent), *inode;
+	struct stat attr;
+	int status;
+
+	status = create_open(req, (struct open_creation){
+					  .dirfd = daemon->proc_fd_dir,
+					  .path = fd_name(dir->fd).text,
+					  .flags = O_TMPFILE | (fi->flags & O_EXCL),
+					  .mode = mode,
+				  });
+	if (status >= 0)
+		status = inode_of_created(daemon, status, 0, NULL, &inode, &attr);
+	if (status < 0) {
+		reply_status(req, status);
+		return;
+	}
+	atomic_store(&inode->unlinked, true);
+	open_and_reply(req, inode, &attr, fi);
+}
+
 void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	       struct fuse_file_info *fi)
 {
@@ -187,6 +212,10 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	struct stat attr;
 	int status;
 
+	if (new_requests_was() == NEW_REQUEST_TMPFILE) {
+		create_nameless(req, parent, mode, fi);
+		return;
+	}
 	status = name_check_new(dir, name);
 	if (status == 0)
 		status =
@@ -210,29 +239,3 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	else
 		open_and_reply(req, inode, &attr, fi);
 }
-
-#if LIBFUSE_HAS_TMPFILE
-void op_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode,
-		struct fuse_file_info *fi)
-{
-	struct daemon *daemon = daemon_of(req);
-	struct inode *dir = inode_of(daemon, parent), *inode;
-	struct stat attr;
-	int status;
-
-	status = create_open(req, (struct open_creation){
-					  .dirfd = daemon->proc_fd_dir,
-					  .path = fd_name(dir->fd).text,
-					  .flags = O_TMPFILE | (fi->flags & O_EXCL),
-					  .mode = mode,
-				  });
-	if (status >= 0)
-		status = inode_of_created(daemon, status, 0, NULL, &inode, &attr);
-	if (status < 0) {
-		reply_status(req, status);
-		return;
-	}
-	atomic_store(&inode->unlinked, true);
-	open_and_reply(req, inode, &attr, fi);
-}
-#endif

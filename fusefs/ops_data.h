@@ -44,9 +44,11 @@ void data_setattr(fuse_req_t req, struct inode *inode, const struct stat *attr,
 /**
  * Answer a GETATTR with what is true of the file's bytes: dirty pages are written
  * first (write-back mode), since only that sets the modification time; a change behind
- * the mount is taken in. Then calls attr_reply(). Any type of file; takes over req.
+ * the mount is taken in. Any type of file; takes over req.
+ * @param answer  called then: attr_reply() or statx_reply()
  */
-void getattr_answer(fuse_req_t req, struct inode *inode);
+void getattr_answer(fuse_req_t req, struct inode *inode,
+		    void (*answer)(fuse_req_t req, struct inode *inode));
 
 /** Whether an answer with attributes must wait for lookup_answer_after_revalidate():
  *  the file is cached and somebody changed it behind the mount. Any type of file. */

@@ -20,10 +20,9 @@ void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode);
 void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent,
 		const char *name);
+/* CREATE, and what was TMPFILE (new_requests.h). */
 void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	       struct fuse_file_info *fi);
-void op_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode,
-		struct fuse_file_info *fi);
 void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent,
 	     const char *new_name);
 void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);

@@ -51,7 +51,7 @@ static void revalidate_if_changed(struct refresh *refresh)
 	/* The round notifies, and the kernel does not take attributes from an answer to
 	 * what it had asked before that (attr_version), but shows them to the caller.
 	 * After a LOOKUP it asks again by itself. */
-	refresh->waiter.needs_adoption = refresh->answer == attr_reply;
+	refresh->waiter.needs_adoption = refresh->answer != entry_reply;
 	/* Out of memory: the answer is right, and the next one who asks tries again. */
 	if (!data_changed_behind(inode) ||
 	    revalidate_start(inode, &refresh->waiter) < 0)
@@ -102,9 +102,10 @@ bool data_changed_behind(struct inode *inode)
 	return inode->mapping && (change_differs(inode) || revalidate_running(inode));
 }
 
-void getattr_answer(fuse_req_t req, struct inode *inode)
+void getattr_answer(fuse_req_t req, struct inode *inode,
+		    void (*answer)(fuse_req_t req, struct inode *inode))
 {
-	refresh_then(req, inode, attr_reply);
+	refresh_then(req, inode, answer);
 }
 
 void lookup_answer_after_revalidate(fuse_req_t req, struct inode *inode)

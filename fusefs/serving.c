@@ -15,6 +15,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "new_requests.h"
 #include "runnable.h"
 #include "serving_internal.h"
 #include "waiting_reads.h"
@@ -47,6 +48,7 @@ static bool serve_one(struct server *me)
 		state = duty_begin(me);
 	}
 	me->expects_long = false;
+	new_requests_translate(me->request);
 	fuse_session_process_buf(me->serving->config.session, me->request);
 	in_hand_empty(me);
 	return duty_finish(me, state);
@@ -60,6 +62,7 @@ static bool serve_queued(struct server *me)
 	bool on_duty = false;
 
 	while (!on_duty && admission_next(me, &state)) {
+		new_requests_translate(me->request);
 		fuse_session_process_buf(me->serving->config.session, me->request);
 		on_duty = duty_finish(me, state);
 		admission_done(me);

@@ -43,6 +43,47 @@ START_TEST(a_new_file_is_empty_has_one_link_and_the_times_of_now)
 }
 END_TEST
 
+static bool birth_of(const char *path, struct timespec *ret_birth)
+{
+	struct statx attr;
+
+	ok(statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_BTIME, &attr));
+	*ret_birth = (struct timespec){attr.stx_btime.tv_sec, attr.stx_btime.tv_nsec};
+	return attr.stx_mask & STATX_BTIME;
+}
+
+/* FUSE asks since Linux 6.6. */
+START_TEST(when_a_file_was_made_is_what_the_store_says)
+{
+	const char *const names[] = {"f", "d", "l"};
+	struct timespec birth, birth_behind;
+	struct stat before, after;
+
+	if (on_foldfs() && !kernel_is(6, 6))
+		skip("this kernel does not ask a FUSE file system");
+	make_text("f", "x");
+	ok(mkdir("d", 0700));
+	ok(symlink("f", "l"));
+	before = stat_of("f");
+	for (int i = 0; i < 3; i++) {
+		const bool known = birth_of(behind(names[i]), &birth_behind);
+
+		ck_assert_int_eq(birth_of(names[i], &birth), known);
+		ck_assert(!known || same_time(birth, birth_behind));
+	}
+	/* And all else is what it was: it comes with the same answer. */
+	after = stat_of("f");
+	ck_assert_int_eq(after.st_size, before.st_size);
+	ck_assert_uint_eq(after.st_mode, before.st_mode);
+	ck_assert_uint_eq(after.st_ino, before.st_ino);
+	ck_assert_uint_eq(after.st_uid, before.st_uid);
+	ck_assert_uint_eq(after.st_nlink, before.st_nlink);
+	ck_assert_int_eq(after.st_blocks, before.st_blocks);
+	ck_assert(same_time(after.st_mtim, before.st_mtim));
+	ck_assert(same_time(after.st_ctim, before.st_ctim));
+}
+END_TEST
+
 START_TEST(times_are_set_to_the_nanosecond)
 {
 	struct stat st;
@@ -310,6 +351,7 @@ void describe(void)
 {
 	everyone(a_new_file_has_the_mode_less_the_umask);
 	everyone(a_new_file_is_empty_has_one_link_and_the_times_of_now);
+	everyone(when_a_file_was_made_is_what_the_store_says);
 	everyone(times_are_set_to_the_nanosecond);
 	everyone(times_are_set_through_an_open_file);
 	everyone(times_are_set_through_an_open_file_that_has_no_name);

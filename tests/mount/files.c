@@ -13,6 +13,7 @@
 #include <linux/falloc.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 
@@ -133,6 +134,16 @@ void has_text(const char *name, const char *text)
 	buf[n] = '\0';
 	ok(close(fd));
 	ck_assert_str_eq(buf, text);
+}
+
+bool kernel_is(unsigned major, unsigned minor)
+{
+	struct utsname name;
+	unsigned have[2];
+
+	ok(uname(&name));
+	ck_assert_int_eq(sscanf(name.release, "%u.%u", &have[0], &have[1]), 2);
+	return have[0] != major ? have[0] > major : have[1] >= minor;
 }
 
 bool kernel_passes_zero_range(void)

@@ -53,6 +53,9 @@ bool kernel_passes_zero_range(void);
 /** Skips this test where it does not. */
 void needs_zero_range(void);
 
+/** Whether the kernel is that release, or later. */
+bool kernel_is(unsigned major, unsigned minor);
+
 /* -------------------------------------------------------------- attributes */
 
 off_t size_of(const char *name);

@@ -121,22 +121,17 @@ START_TEST(removing_what_is_not_there_or_not_empty_is_refused)
 }
 END_TEST
 
-/*
- * libfuse has offered O_TMPFILE to daemons since 3.17. Built with an older one, the
- * kernel answers EOPNOTSUPP, and programs make a named file and remove the name: the
- * refusal must be that clean.
- */
+/* FUSE has it since Linux 6.2, whatever libfuse. Before, the kernel refuses it, cleanly:
+ * programs then make a named file and remove the name. */
 static int open_nameless(mode_t mode)
 {
 	const int fd = open(".", O_TMPFILE | O_RDWR, mode);
 
-#ifdef FOLDFS_LACKS_TMPFILE
-	if (on_foldfs()) {
+	if (on_foldfs() && !kernel_is(6, 2)) {
 		ck_assert_int_eq(fd, -1);
 		ck_assert_int_eq(errno, EOPNOTSUPP);
 		return -1;
 	}
-#endif
 	return ok(fd);
 }
 
@@ -150,6 +145,18 @@ START_TEST(a_file_is_made_without_a_name_or_refused_with_eopnotsupp)
 	has_bytes(fd, 0, 10000, 1);
 	ck_assert_uint_eq(fstat_of(fd).st_nlink, 0);
 	ck_assert_uint_eq(fstat_of(fd).st_mode, S_IFREG | 0640);
+}
+END_TEST
+
+START_TEST(a_file_made_for_good_without_a_name_cannot_be_given_one)
+{
+	const int fd = open(".", O_TMPFILE | O_RDWR | O_EXCL, 0600);
+	char path[64];
+
+	if (fd == -1)
+		return; /* as above */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	fails_with(ENOENT, linkat(AT_FDCWD, path, AT_FDCWD, "named", AT_SYMLINK_FOLLOW));
 }
 END_TEST
 
@@ -179,5 +186,6 @@ void describe(void)
 	everyone(a_removed_directory_that_is_still_used_is_empty_and_stays_so);
 	everyone(removing_what_is_not_there_or_not_empty_is_refused);
 	everyone(a_file_is_made_without_a_name_or_refused_with_eopnotsupp);
+	everyone(a_file_made_for_good_without_a_name_cannot_be_given_one);
 	everyone(a_file_made_without_a_name_can_be_given_one);
 }
