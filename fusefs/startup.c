@@ -19,6 +19,7 @@
 #include "kernel_compat.h"
 #include "log.h"
 #include "mount_option.h"
+#include "source_claim.h"
 #include "startup_fuse.h"
 #include "store_doubt.h"
 #include "store_stat.h"
@@ -284,6 +285,8 @@ int startup_check(struct daemon *daemon)
 		status = check_mountpoint(&daemon->options);
 	if (status == 0)
 		status = check_apart(&daemon->options);
+	if (status == 0)
+		source_claim(daemon->source_fd, daemon->options.source);
 	if (status == 0 && !daemon->options.nonempty)
 		status = check_empty(daemon->options.mountpoint);
 	if (status == 0)
