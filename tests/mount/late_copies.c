@@ -205,19 +205,32 @@ START_TEST(what_was_stored_into_a_hole_is_data_for_lseek)
 }
 END_TEST
 
+/* Longer than attributes are trusted. */
+#define NOTICED_MS 1150
+
+static int open_that_notices(void)
+{
+	if (!opens_notice()) {
+		sleep_ms(NOTICED_MS);
+		(void)stat_of("f");
+	}
+	return ok(open("f", O_RDWR));
+}
+
 /* What is written after the cut and before the next open, makes the file longer again, as
  * anybody's write would. The open takes the cut in, and nothing comes after that. */
 START_TEST(what_was_stored_past_a_cut_behind_the_mount_does_not_come_back)
 {
+	const unsigned rounds = opens_notice() ? ROUNDS : 4;
 	struct numbered file = make_numbered();
 
-	for (unsigned round = 0; round < ROUNDS; round++) {
+	for (unsigned round = 0; round < rounds; round++) {
 		int fd;
 
 		make_empty(&file);
 		store_and_send(&file, PAGES - 1 - round % 8);
 		ok(truncate(behind("f"), PAGE));
-		fd = ok(open("f", O_RDWR));
+		fd = open_that_notices();
 		if (stat_of(behind("f")).st_size == (off_t)PAGE) {
 			ok(ftruncate(fd, PAGES * PAGE));
 			has_zeros(fd, PAGE, (PAGES - 1) * PAGE);

@@ -49,6 +49,11 @@ bool writes_back(void)
 	return strstr(environment("FOLDFS_TEST_OPTIONS_USED"), "--writeback") != NULL;
 }
 
+bool opens_notice(void)
+{
+	return strstr(environment("FOLDFS_TEST_OPTIONS_USED"), "--no-open") == NULL;
+}
+
 bool store_is(const char *type)
 {
 	return strcmp(environment("FOLDFS_TEST_STORE_TYPE"), type) == 0;

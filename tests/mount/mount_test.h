@@ -51,6 +51,9 @@ void root_only(const TTest *test);
 bool on_foldfs(void);
 /** Whether the mount keeps dirty pages (--writeback): no promise before fsync. */
 bool writes_back(void);
+/** Whether an open notices a change behind the mount; with --no-open it is stat(2) that
+ *  does, once attributes are not trusted any more. */
+bool opens_notice(void);
 /** "tmpfs", "ext4", ...: the store below, whichever world we are in. */
 bool store_is(const char *type);
 /** The path in the store of a name in the test's directory. Static, for one use. */
