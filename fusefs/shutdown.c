@@ -4,10 +4,10 @@
  *
  * The thread that hears the signal sees to it. As long as bytes get to the store, all
  * is well, however long it takes. If none has for STUCK_LOOKS, and none of our threads
- * only waits for a processor, something is held up: by the store, or in the kernel by a lock that somebody else has. Then the connection is
- * cut, so that nobody waits for us any more; and if that does not help either, we go
- * without those threads. A range operation that is left so is as after a crash: the
- * next mount finishes or undoes it.
+ * only waits for a processor, something is held up: by the store, or in the kernel by a
+ * lock that somebody else has. Then the connection is cut, so that nobody waits for us
+ * any more; and if that does not help either, we go without those threads. A range
+ * operation that is left so is as after a crash: the next mount finishes or undoes it.
  */
 
 #include "shutdown.h"
