@@ -62,12 +62,40 @@ void change_begin(struct inode *inode)
 	pthread_mutex_unlock(&inode->sample_lock);
 }
 
+/* While changes of ours are under way, the sample's size is what they make of it.
+ * Required: sample_lock. */
+static void end(struct inode *inode)
+{
+	const uint64_t expected = inode->sample.size;
+
+	assert(inode->changers > 0);
+	if (--inode->changers > 0 || !inode->sample.valid || take_sample(inode) < 0)
+		return;
+	if (inode->sample.size != expected && !inode->unsized)
+		inode->changed_behind = true;
+}
+
 void change_end(struct inode *inode)
 {
 	pthread_mutex_lock(&inode->sample_lock);
-	assert(inode->changers > 0);
-	if (--inode->changers == 0 && inode->sample.valid)
-		take_sample(inode);
+	end(inode);
+	pthread_mutex_unlock(&inode->sample_lock);
+}
+
+void change_end_reaching(struct inode *inode, uint64_t size)
+{
+	pthread_mutex_lock(&inode->sample_lock);
+	if (inode->sample.size < size)
+		inode->sample.size = size;
+	end(inode);
+	pthread_mutex_unlock(&inode->sample_lock);
+}
+
+void change_end_sized(struct inode *inode, uint64_t size)
+{
+	pthread_mutex_lock(&inode->sample_lock);
+	inode->sample.size = size;
+	end(inode);
 	pthread_mutex_unlock(&inode->sample_lock);
 }
 

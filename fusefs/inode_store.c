@@ -85,7 +85,7 @@ static ssize_t store_pwritev(void *store, const struct iovec *iov, int iovcnt,
 		n = -EIO; /* a store that takes nothing and gives no reason */
 	if (taken)
 		credentials_leave();
-	change_end(inode);
+	change_end_reaching(inode, n > 0 ? offset + (uint64_t)n : 0);
 	atomic_fetch_add_explicit(&inode->daemon->store_writes, 1,
 				  memory_order_relaxed);
 	return n;
@@ -105,6 +105,7 @@ ssize_t inode_store_append(struct inode *inode, const void *buf, size_t len,
 {
 	const int fd = inode->store_write_fd;
 	struct stat attr;
+	uint64_t end = 0;
 	ssize_t n;
 
 	if (fd < 0)
@@ -122,8 +123,8 @@ ssize_t inode_store_append(struct inode *inode, const void *buf, size_t len,
 	else if (fstat(fd, &attr) < 0 || attr.st_size < n)
 		*ret_at = 0;
 	else
-		*ret_at = (uint64_t)attr.st_size - (uint64_t)n;
-	change_end(inode);
+		*ret_at = (end = (uint64_t)attr.st_size) - (uint64_t)n;
+	change_end_reaching(inode, end);
 	return n;
 }
 

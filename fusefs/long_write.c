@@ -45,7 +45,7 @@ static ssize_t splice_to_store(struct source *source, size_t len, uint64_t offse
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		n = -errno;
-	change_end(inode);
+	change_end_reaching(inode, n > 0 ? offset + (uint64_t)n : 0);
 	return n;
 }
 

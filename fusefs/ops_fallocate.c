@@ -52,7 +52,7 @@ static int change_both(struct inode *inode, const struct fallocate_request *requ
 	change_begin(inode);
 	status = allocate_range(inode->store_write_fd, request->mode, request->offset,
 				request->len);
-	change_end(inode);
+	change_end_reaching(inode, status == 0 && grows(request, 0) ? range.end : 0);
 	credentials_leave();
 	/* Also after an error: part of it may have been done. Plain allocation changes
 	 * no byte. */

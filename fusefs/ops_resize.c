@@ -43,7 +43,10 @@ static int resize_both(struct inode *inode, uint64_t size, fuse_req_t req)
 	do
 		status = ftruncate(inode->store_write_fd, (off_t)size) < 0 ? -errno : 0;
 	while (status == -EINTR);
-	change_end(inode);
+	if (status == 0)
+		change_end_sized(inode, size);
+	else
+		change_end(inode);
 	credentials_leave();
 	if (status == 0)
 		cl_mapping_set_size(inode->mapping, size);

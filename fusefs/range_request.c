@@ -144,6 +144,19 @@ static int change_by_store_range(struct range_request *request)
 	return -EOPNOTSUPP;
 }
 
+/* What the operation has done to the size. All that was dirty from its offset on has been
+ * written before: where bytes move, the store's size was that of the mapping. */
+static void tell_guard(struct inode *inode, const struct cl_range_op *op, uint64_t size,
+		       int status)
+{
+	if (status == 0 && op->kind == CL_COLLAPSE)
+		change_end_sized(inode, size - op->len);
+	else if (status == 0 && op->kind == CL_INSERT)
+		change_end_sized(inode, size + op->len);
+	else
+		change_end(inode);
+}
+
 /** Step 4, under EXCLUSIVE. */
 static int change_store(void *arg)
 {
@@ -163,7 +176,7 @@ static int change_store(void *arg)
 		status = change_by_store_range(request);
 	}
 	credentials_leave();
-	change_end(inode);
+	tell_guard(inode, &request->op, size, status);
 	if (status == STORE_BETWEEN) {
 		atomic_store(&inode->torn, true);
 		/* For ever: found anew, it would be served. */

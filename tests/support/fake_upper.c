@@ -73,12 +73,11 @@ int fake_upper_load(struct fake_upper *upper, uint64_t page)
 	wait_while(upper, &folio->locked);
 	folio->locked = true;
 	if (!folio->cached && page << CL_PAGE_SHIFT < upper->size) {
-		upper->faults_waiting++;
+		upper->faults++;
 		pthread_cond_broadcast(&upper->changed);
 		pthread_mutex_unlock(&upper->mutex);
 		read_folio(upper, folio, page);
 		pthread_mutex_lock(&upper->mutex);
-		upper->faults_waiting--;
 	}
 	/* The size is looked at again when the folio is locked and has its bytes. */
 	byte = page << CL_PAGE_SHIFT < upper->size ? folio->bytes[0] : -1;
@@ -91,7 +90,7 @@ int fake_upper_load(struct fake_upper *upper, uint64_t page)
 void fake_upper_await_faults(struct fake_upper *upper, unsigned faults)
 {
 	pthread_mutex_lock(&upper->mutex);
-	while (upper->faults_waiting < faults)
+	while (upper->faults < faults)
 		pthread_cond_wait(&upper->changed, &upper->mutex);
 	pthread_mutex_unlock(&upper->mutex);
 }

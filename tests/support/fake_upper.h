@@ -31,7 +31,7 @@ struct fake_upper {
 	struct fake_folio folios[FAKE_UPPER_PAGES];
 	uint64_t size; /* bytes, as it believes */
 	unsigned invalidations;
-	unsigned faults_waiting;    /* that hold a folio and wait for bytes */
+	unsigned faults;	    /* that have held a folio and waited for bytes */
 	unsigned truncates_waiting; /* for a folio */
 	unsigned keeps;	    /* drops that it forgets to make, as if it were broken */
 	unsigned hold_from; /* the invalidation from which on they do not return; 0:
@@ -59,7 +59,8 @@ void fake_upper_fini(struct fake_upper *upper);
  */
 int fake_upper_load(struct fake_upper *upper, uint64_t page);
 
-/** Wait until so many faults hold their folios and wait for bytes. */
+/** Wait until so many faults have come, in all: each held its folio and waited for bytes,
+ *  and may have got them since. */
 void fake_upper_await_faults(struct fake_upper *upper, unsigned faults);
 /** Wait until a truncate waits for a folio. */
 void fake_upper_await_truncate(struct fake_upper *upper);

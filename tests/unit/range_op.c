@@ -294,7 +294,7 @@ START_TEST(a_read_that_the_notification_waits_for_gets_the_bytes_of_before)
 	fake_upper_hold_invalidations(upper, 2);
 	fake_upper_await_invalidations(upper, 2);
 	team_start(&fault, 1, run_load, &load);
-	fake_upper_await_faults(upper, 1);
+	fake_upper_await_faults(upper, 2); /* that of page 60 was the first */
 	fake_upper_hold_invalidations(upper, 0);
 	team_join(&fault);
 	team_join(&op);
