@@ -13,10 +13,12 @@
  *
  * Which kind the first and the last page are is known by the resident set, as a write to
  * a part of a page does not make it resident (pages_filled()). It errs in one direction: the
- * kernel may have given up a page of the first kind by itself, and have it locked. Then it
- * cannot be dropped, so the appender gets EIO after a while, with his bytes in the file,
- * and nobody a wrong one. It takes a reader of the end of the file, a shortage of memory,
- * and another appender behind the mount.
+ * kernel may have given up a page of the first kind by itself, or because it was told to
+ * while somebody read it, and have it locked. Then it cannot be dropped before the answer,
+ * and need not: it is of the second kind. So if the drop of a page at the edge does not
+ * come back, and nobody else has the page, who might have it locked, the answer goes out.
+ * If somebody has, and does not let go, the appender gets EIO, with his bytes in the file,
+ * and nobody a wrong one.
  *
  * The kernel's size is too small after that. It asks for attributes before it tells
  * anybody about the end, as the revalidation has it forget those it has; a next append
@@ -43,9 +45,12 @@
 #include "parked_request.h"
 #include "reply.h"
 #include "revalidate.h"
+#include "size_adoption.h"
 
 /* To drop a few pages takes a thousandth. Nothing but an error depends on it. */
-#define ANSWER_WAITS_S 5
+#define ANSWER_WAITS_NS ((uint64_t)5000000000)
+/* After this the drop of a page at the edge is held up, and how often it is asked by whom. */
+#define EDGE_IS_HELD_NS ((uint64_t)250000000)
 
 /* Bytes to append. */
 struct appending {
@@ -155,6 +160,9 @@ static void answer(const struct appending *a)
 		fuse_reply_write(a->req, (size_t)a->n);
 }
 
+/* What has been dropped. */
+enum dropped { NOTHING, FILLED, ALL };
+
 /* An answer that waits for what the kernel is to drop first. Two jobs hold it: one drops,
  * the other waits for that and answers. */
 struct moved {
@@ -165,8 +173,8 @@ struct moved {
 	pthread_cond_t changed;
 	/* Guarded by lock. */
 	unsigned refs;
-	bool over;  /* the kernel has been told */
-	int status; /* what it said */
+	enum dropped dropped;
+	int status; /* the first error of the kernel's */
 };
 
 static void moved_put(struct moved *moved)
@@ -184,34 +192,76 @@ static void moved_put(struct moved *moved)
 	free(moved);
 }
 
+static void tell_dropped(struct moved *moved, enum dropped dropped, int status)
+{
+	pthread_mutex_lock(&moved->lock);
+	if (moved->status == 0)
+		moved->status = status;
+	moved->dropped = dropped;
+	pthread_cond_signal(&moved->changed);
+	pthread_mutex_unlock(&moved->lock);
+}
+
+/* The pages at the edges, which may be locked until the answer, last. */
 static void drop(struct job *job)
 {
 	struct moved *moved = caa_container_of(job, struct moved, drops);
-	const int status =
-		notifier_invalidate(moved->appended.file->inode, moved->appended.shown);
+	const struct appending *a = &moved->appended;
+	struct inode *inode = a->file->inode;
+	struct cl_range filled = a->filled;
+	int first, last;
 
-	pthread_mutex_lock(&moved->lock);
-	moved->status = status;
-	moved->over = true;
-	pthread_cond_signal(&moved->changed);
-	pthread_mutex_unlock(&moved->lock);
+	if (filled.start >= filled.end)
+		filled = (struct cl_range){a->shown.start, a->shown.start};
+	tell_dropped(moved, FILLED, notifier_invalidate(inode, filled));
+	first = notifier_invalidate(inode,
+				    (struct cl_range){a->shown.start, filled.start});
+	last = notifier_invalidate(inode, (struct cl_range){filled.end, a->shown.end});
+	tell_dropped(moved, ALL, first < 0 ? first : last);
 	moved_put(moved);
 }
 
-/* @return 0; what the kernel said; -ETIMEDOUT */
-static int wait_until_dropped(struct moved *moved)
+/* For so long, or until so much has been dropped. Required: lock. */
+static bool wait_until_dropped(struct moved *moved, enum dropped dropped, uint64_t ns)
 {
 	struct timespec deadline;
 	int status = 0;
 
 	clock_gettime(CLOCK_MONOTONIC, &deadline);
-	deadline.tv_sec += ANSWER_WAITS_S;
+	ns += (uint64_t)deadline.tv_nsec;
+	deadline.tv_sec += (time_t)(ns / 1000000000);
+	deadline.tv_nsec = (long)(ns % 1000000000);
+	while (moved->dropped < dropped && status == 0)
+		status = pthread_cond_timedwait(&moved->changed, &moved->lock,
+						&deadline);
+	return moved->dropped >= dropped;
+}
+
+/* Whoever has a page locked up there waits for us: for bytes of it, or for its WRITE. */
+static bool nobody_else_has_them(const struct appending *a)
+{
+	struct cl_mapping *mapping = a->file->inode->mapping;
+	struct cl_gate_entry entry = {.range = a->shown, .kind = CL_GATE_EXCLUSIVE};
+
+	if (!cl_gate_try_enter(mapping, &entry))
+		return false;
+	cl_gate_leave(mapping, &entry);
+	return true;
+}
+
+/* @return 0; what the kernel said; -ETIMEDOUT */
+static int wait_until_answerable(struct moved *moved)
+{
+	bool answerable = false;
+	int status;
+
 	pthread_mutex_lock(&moved->lock);
-	while (!moved->over && status == 0)
-		status = -pthread_cond_timedwait(&moved->changed, &moved->lock,
-						 &deadline);
-	if (moved->over)
-		status = moved->status;
+	if (wait_until_dropped(moved, FILLED, ANSWER_WAITS_NS))
+		for (uint64_t ns = 0; ns < ANSWER_WAITS_NS && !answerable;
+		     ns += EDGE_IS_HELD_NS)
+			answerable = wait_until_dropped(moved, ALL, EDGE_IS_HELD_NS) ||
+				     nobody_else_has_them(&moved->appended);
+	status = answerable ? moved->status : -ETIMEDOUT;
 	pthread_mutex_unlock(&moved->lock);
 	return status;
 }
@@ -220,7 +270,7 @@ static void answer_moved(struct job *job)
 {
 	struct moved *moved = caa_container_of(job, struct moved, answers);
 	struct appending appended = moved->appended;
-	const int status = wait_until_dropped(moved);
+	const int status = wait_until_answerable(moved);
 
 	if (status < 0) {
 		log_inode(LOG_WARNING, appended.file->inode,
@@ -230,8 +280,10 @@ static void answer_moved(struct job *job)
 			  (unsigned long long)appended.offset, strerror(-status));
 		appended.n = -EIO;
 	}
-	answer(&appended);
+	/* Not after the answer: what the appender asks next would begin a round, and this
+	 * one follow it. Pages that are locked until the answer hold up the round, not us. */
 	revalidate_soon(appended.file->inode);
+	answer(&appended);
 	moved_put(moved);
 }
 
@@ -262,8 +314,8 @@ static void answer_when_dropped(const struct appending *a)
 	struct moved *moved = moved_create(a);
 
 	if (!moved) {
-		reply_status(a->req, -EIO); /* the bytes are there; but see above */
 		revalidate_soon(a->file->inode);
+		reply_status(a->req, -EIO); /* the bytes are there; but see above */
 		open_file_put(a->file);
 		return;
 	}
@@ -283,6 +335,7 @@ static void finish(const struct appending *a)
 		log_inode(LOG_DEBUG, file->inode,
 			  "appended at %llu, not %llu: it has changed behind the mount",
 			  (unsigned long long)a->at, (unsigned long long)a->offset);
+		adoption_is_owed(file->inode);
 		change_suspect(file->inode);
 		if (a->shown.start < a->shown.end) {
 			answer_when_dropped(a);

@@ -153,7 +153,9 @@ struct inode {
 	/* size_adoption.c. */
 	_Atomic uint64_t padded_size; /* READs are padded up to here; 0: not at all */
 	_Atomic uint64_t padded_until_ns; /* and until then; 0: no end in sight */
-	unsigned shrinks; /* those the kernel did not ask for; guarded by sample_lock */
+	/* Guarded by sample_lock. */
+	unsigned resizes; /* those the kernel did not ask for */
+	unsigned adopted; /* as many of them are known to it */
 };
 
 /**

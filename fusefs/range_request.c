@@ -187,6 +187,8 @@ static int change_store(void *arg)
 		atomic_store(&inode->refused, 0);
 	if (status == 0 && request->op.kind == CL_COLLAPSE)
 		adoption_begin(inode, size);
+	if (status == 0 && request->op.kind == CL_INSERT)
+		adoption_is_owed(inode);
 	return status;
 }
 

@@ -21,14 +21,19 @@
 #include "account.h"
 #include "change_guard.h"
 #include "fence.h"
+#include "kernel_question.h"
 #include "log.h"
 #include "notifier.h"
 #include "open_file.h"
+#include "serving.h"
 #include "size_adoption.h"
 #include "worker_pool.h"
 
 /* More than these, and the last one is stretched: dropping too much is harmless. */
 #define MAX_RANGES 256
+
+/* For those who ask for attributes while it ends. */
+#define GATHER_NS 100000000
 
 struct revalidation {
 	struct job job;
@@ -89,6 +94,8 @@ static void compare(struct revalidation *r)
 	r->new_size = cl_mapping_size(mapping);
 	if (r->new_size < r->old_size)
 		adoption_begin(r->inode, r->old_size);
+	else if (r->new_size > r->old_size)
+		adoption_is_owed(r->inode);
 }
 
 /*
@@ -138,6 +145,22 @@ static void drop_above(struct revalidation *r)
 	change_suspect(inode);
 }
 
+/*
+ * An answer to a GETATTR that was sent before a notification is shown to whoever asked,
+ * and not believed (attr_version): he would see a size that his mapping does not have. So
+ * those that are still in the queue are to join the round, and wait for the adoption,
+ * like those that have been taken since it began. What does not get through in time, in a
+ * queue that is so long, finds the size a moment later.
+ */
+static void gather_askers(const struct revalidation *r)
+{
+	struct inode *inode = r->inode;
+	const uint64_t until_ns = inode_clock_ns() + GATHER_NS;
+
+	if (adoption_is_due(inode) && kernel_ask(inode, 0, 0, until_ns) >= 0)
+		serving_await_known(inode->daemon->serving, until_ns);
+}
+
 static void do_round(struct revalidation *r)
 {
 	struct cl_gate_entry entry = {
@@ -159,6 +182,7 @@ static void do_round(struct revalidation *r)
 		  (unsigned long long)r->new_size, (unsigned long long)r->old_size,
 		  r->nranges);
 	drop_above(r);
+	gather_askers(r);
 }
 
 /* ------------------------------------------------------------------ its waiters */
@@ -190,17 +214,36 @@ static void end_round(struct revalidation *r, struct cds_list_head *ret_waiters)
 		r->inode->revalidation = NULL;
 }
 
+/*
+ * Whoever asks for attributes after the round makes the kernel adopt the size, and better
+ * by himself: asking beside him, we can have the kernel show him the old one (it declares
+ * attributes valid just before it takes the size, fuse_change_attributes_i()). So for a
+ * file that has grown this is for those whose answer the round has made worthless; also if
+ * another round, or an append, has found the size. What has been cut must be unmapped,
+ * whoever asks. If it fails, the file has no path.
+ */
+static bool must_adopt(struct inode *inode, const struct cds_list_head *waiters)
+{
+	const struct revalidate_waiter *waiter;
+
+	if (!adoption_is_due(inode))
+		return false;
+	cds_list_for_each_entry(waiter, waiters, node)
+		if (waiter->needs_adoption)
+			return true;
+	return inode->padded_size > 0;
+}
+
 static void run(struct job *job)
 {
 	struct revalidation *r = (struct revalidation *)job;
 	struct inode *inode = r->inode;
 	struct cds_list_head waiters;
-	bool again, resized;
+	bool again;
 	int status;
 
 	do_round(r);
 	status = r->status;
-	resized = r->new_size != r->old_size;
 	inode_get(inode);
 
 	pthread_mutex_lock(&inode->revalidate_lock);
@@ -216,8 +259,7 @@ static void run(struct job *job)
 		inode_put(inode, 1);
 	}
 	call_waiters(&waiters, false, status);
-	/* If this fails, the file has no path: the next fstat(2) does it. */
-	if (resized)
+	if (must_adopt(inode, &waiters))
 		adoption_run(inode, 0);
 	call_waiters(&waiters, true, status);
 	inode_put(inode, 1);

@@ -48,26 +48,45 @@ void adoption_begin(struct inode *inode, uint64_t old_size)
 	if (inode->padded_size < old_size)
 		inode->padded_size = old_size;
 	inode->padded_until_ns = 0;
-	inode->shrinks++;
+	inode->resizes++;
 	pthread_mutex_unlock(&inode->sample_lock);
 }
 
-static unsigned count_shrinks(struct inode *inode)
+void adoption_is_owed(struct inode *inode)
 {
-	unsigned shrinks;
-
 	pthread_mutex_lock(&inode->sample_lock);
-	shrinks = inode->shrinks;
+	inode->resizes++;
 	pthread_mutex_unlock(&inode->sample_lock);
-	return shrinks;
 }
 
-/* The kernel has adopted a size as new as this many shrinks. */
-static void adoption_end(struct inode *inode, unsigned shrinks)
+bool adoption_is_due(struct inode *inode)
+{
+	bool due;
+
+	pthread_mutex_lock(&inode->sample_lock);
+	due = inode->resizes != inode->adopted;
+	pthread_mutex_unlock(&inode->sample_lock);
+	return due;
+}
+
+static unsigned count_resizes(struct inode *inode)
+{
+	unsigned resizes;
+
+	pthread_mutex_lock(&inode->sample_lock);
+	resizes = inode->resizes;
+	pthread_mutex_unlock(&inode->sample_lock);
+	return resizes;
+}
+
+/* The kernel has adopted a size as new as this many resizes. */
+static void adoption_end(struct inode *inode, unsigned resizes)
 {
 	pthread_mutex_lock(&inode->sample_lock);
-	if (inode->shrinks == shrinks)
+	if (inode->resizes == resizes) {
 		inode->padded_size = 0;
+		inode->adopted = resizes;
+	}
 	pthread_mutex_unlock(&inode->sample_lock);
 }
 
@@ -235,7 +254,7 @@ static void wait_for(struct adoption *adoption, uint64_t ns)
  */
 int adoption_run(struct inode *inode, pid_t pid)
 {
-	const unsigned shrinks = count_shrinks(inode);
+	const unsigned resizes = count_resizes(inode);
 	const uint64_t step_ns = cl_cache_step_ns(inode->daemon->cache);
 	struct adoption *adoption;
 	int status;
@@ -257,7 +276,7 @@ int adoption_run(struct inode *inode, pid_t pid)
 	status = adoption->running > 0 ? -ETIMEDOUT : adoption->status;
 	pthread_mutex_unlock(&adoption->lock);
 	if (status == 0)
-		adoption_end(inode, shrinks);
+		adoption_end(inode, resizes);
 	adoption_put(adoption);
 	return status;
 }

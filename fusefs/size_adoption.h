@@ -13,8 +13,16 @@
 
 #include "inode_table.h"
 
-/** The file has just shrunk from old_size. Gate: EXCLUSIVE over what went. */
+/** The file has got a size that the kernel did not ask for: until adoption_run() has
+ *  succeeded since, it is due. Locks taken: sample_lock. */
+void adoption_is_owed(struct inode *inode);
+
+/** The same, and it has just shrunk from old_size. Gate: EXCLUSIVE over what went.
+ *  Locks taken: sample_lock. */
 void adoption_begin(struct inode *inode, uint64_t old_size);
+
+/** Whether the kernel may have another size than the file. Locks taken: sample_lock. */
+bool adoption_is_due(struct inode *inode);
 
 /** An answer with these attributes of the inode has been sent: GETATTR, LOOKUP, SETATTR
  *  and the like call this. Any type of file; the caller still holds a reference. */
