@@ -66,7 +66,8 @@ static void flush_round(struct cl_cache *cache, bool pressure)
 	struct cds_list_head *pos;
 	size_t budget = 0;
 
-	cds_list_for_each(pos, &f->dirty) budget++;
+	cds_list_for_each(pos, &f->dirty)
+		budget++;
 	while (budget-- > 0 && flush_oldest(cache, pressure))
 		;
 }

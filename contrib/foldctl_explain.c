@@ -117,7 +117,8 @@ static void explain_invalid(const struct range_request *r, int fd)
 static bool tell_daemons_reason(int fd)
 {
 	char reason[1024];
-	const ssize_t len = fgetxattr(fd, "user.foldfs.why", reason, sizeof(reason) - 1);
+	const ssize_t len =
+		fgetxattr(fd, "user.foldfs.why", reason, sizeof(reason) - 1);
 
 	if (len <= 0)
 		return false;

@@ -58,8 +58,8 @@ struct appending {
 	struct open_file *file;
 	const char *buf;
 	size_t len;
-	uint64_t offset;   /* the kernel's */
-	bool clears_setid; /* the store is to do that, by its own rules */
+	uint64_t offset;	/* the kernel's */
+	bool clears_setid;	/* the store is to do that, by its own rules */
 	struct cl_range filled; /* the pages that the bytes fill, from the offset on */
 	struct cl_range shown;	/* those that the kernel may show; whole pages */
 	/* When it is done. */
@@ -296,7 +296,8 @@ static struct moved *moved_create(const struct appending *a)
 		return NULL;
 	moved->drops.run = drop;
 	moved->answers.run = answer_moved;
-	moved->drops.account = moved->answers.account = account_of(a->req, a->file->inode);
+	moved->drops.account = moved->answers.account =
+		account_of(a->req, a->file->inode);
 	moved->appended = *a;
 	moved->refs = 2;
 	pthread_mutex_init(&moved->lock, NULL);

@@ -77,7 +77,8 @@ unsigned connection_file_read(const struct daemon *daemon, const char *name)
 	return (unsigned)strtoul(text, NULL, 10);
 }
 
-int connection_file_write(const struct daemon *daemon, const char *name, unsigned number)
+int connection_file_write(const struct daemon *daemon, const char *name,
+			  unsigned number)
 {
 	char text[24];
 	const int len = snprintf(text, sizeof(text), "%u", number);

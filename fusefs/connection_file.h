@@ -23,6 +23,7 @@ void connection_files_close(struct daemon *daemon);
 unsigned connection_file_read(const struct daemon *daemon, const char *name);
 
 /** @return 0 or a negative errno. Any thread, with no credentials taken. */
-int connection_file_write(const struct daemon *daemon, const char *name, unsigned number);
+int connection_file_write(const struct daemon *daemon, const char *name,
+			  unsigned number);
 
 #endif

@@ -58,8 +58,9 @@ static struct stat attributes(fuse_ino_t ino)
 
 static void lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	const struct fuse_entry_param entry = {
-		.ino = PAGE_NODEID, .attr = attributes(PAGE_NODEID), .attr_timeout = 60};
+	const struct fuse_entry_param entry = {.ino = PAGE_NODEID,
+					       .attr = attributes(PAGE_NODEID),
+					       .attr_timeout = 60};
 
 	(void)parent;
 	if (strcmp(name, NAME) == 0)
@@ -168,8 +169,9 @@ static enum copies look_on(struct fuse_session *session, struct fuse_buf *buf)
 		serve_for_a_moment(session, buf);
 		if (atomic_load(&trial.dropped))
 			return COPIES_MADE;
-		asleep = own_thread_state(atomic_load(&trial.dropper_tid)) == 'D' ? asleep + 1
-										  : 0;
+		asleep = own_thread_state(atomic_load(&trial.dropper_tid)) == 'D'
+				 ? asleep + 1
+				 : 0;
 		if (asleep == SEEN_ASLEEP)
 			return COPIES_NONE;
 	}
@@ -220,7 +222,8 @@ static enum copies probe(struct fuse_session *session, const char *mountpoint,
 		close(until[1]);
 		store_to_page(mountpoint, until[0], said[1]);
 	}
-	for (int ms = 0; program > 0 && ms < ALL_MS && !is_ready(said[0]); ms += LOOK_MS)
+	for (int ms = 0; program > 0 && ms < ALL_MS && !is_ready(said[0]);
+	     ms += LOOK_MS)
 		serve_for_a_moment(session, &buf);
 	if (is_ready(said[0]))
 		seen = try_to_drop(session, &buf);

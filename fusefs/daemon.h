@@ -32,7 +32,7 @@ struct options {
 	bool foreground;
 	bool debug;
 	bool read_only;
-	bool no_open; /* the kernel is to send no OPEN; not with writeback */
+	bool no_open;	   /* the kernel is to send no OPEN; not with writeback */
 	bool always_fence; /* also where the kernel does without */
 	bool noatime;
 	bool nodiratime;
@@ -92,7 +92,7 @@ struct daemon {
 	struct shut_files *shut_files;	 /* what recovery could not mend; or NULL */
 	struct watch *watch;		 /* NULL without --watch */
 	struct range_stats range_stats;
-	bool splices; /* answers can be spliced; set once, by INIT */
+	bool splices;		  /* answers can be spliced; set once, by INIT */
 	bool kernel_leaves_setid; /* HANDLE_KILLPRIV_V2; likewise */
 	bool needs_fence;	  /* temporary_copies.h; likewise */
 	bool readahead_races;	  /* store_readahead.h; likewise */

@@ -29,8 +29,7 @@ static struct inode *take_one(void)
 	struct inode *inode, *found = NULL;
 
 	pthread_mutex_lock(&held_lock);
-	cds_list_for_each_entry(inode, &held, dirty_node)
-	{
+	cds_list_for_each_entry(inode, &held, dirty_node) {
 		if (cl_mapping_dirty_pages(inode->mapping) == 0 || inode->unlinked) {
 			found = inode;
 			break;

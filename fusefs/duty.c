@@ -114,7 +114,8 @@ static bool look_at(struct server *server, uint64_t now)
 		server->seen_ns = now;
 	}
 	busy = server->on_duty && (is_serving(state) || !same);
-	if (server->on_duty && is_serving(state) && !(state & SERVER_RELIEVED) && same) {
+	if (server->on_duty && is_serving(state) && !(state & SERVER_RELIEVED) &&
+	    same) {
 		if (!atomic_compare_exchange_strong(&server->state, &state,
 						    state | SERVER_RELIEVED))
 			return busy; /* it has just finished */

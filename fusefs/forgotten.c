@@ -200,8 +200,8 @@ fuse_ino_t forgotten_take(struct forgotten *forgotten, const struct inode *inode
 
 	if (inode->mount != forgotten->mount)
 		return 0;
-	cds_hlist_for_each_entry_2(handle, &forgotten->by_key[key_bucket(&key)], by_key)
-	{
+	cds_hlist_for_each_entry_2(handle, &forgotten->by_key[key_bucket(&key)],
+				   by_key) {
 		if (memcmp(&handle->key, &key, sizeof(key)) != 0)
 			continue;
 		nodeid = handle->nodeid;
@@ -217,8 +217,7 @@ struct forgotten_handle *forgotten_copy(struct forgotten *forgotten, fuse_ino_t 
 	size_t size;
 
 	cds_hlist_for_each_entry_2(handle, &forgotten->by_nodeid[nodeid_bucket(nodeid)],
-				   by_nodeid)
-	{
+				   by_nodeid) {
 		if (handle->nodeid != nodeid)
 			continue;
 		size = handle_bytes(handle->handle.handle_bytes);

@@ -45,7 +45,8 @@ static bool is_overlayfs(int fd)
 static bool links_may_split(struct inode *inode)
 {
 	if (inode->links == LINKS_UNKNOWN)
-		inode->links = is_overlayfs(inode->fd) ? LINKS_MAY_SPLIT : LINKS_ARE_ONE;
+		inode->links =
+			is_overlayfs(inode->fd) ? LINKS_MAY_SPLIT : LINKS_ARE_ONE;
 	return inode->links == LINKS_MAY_SPLIT;
 }
 
@@ -55,8 +56,8 @@ static bool is_one_watch(int a, int b)
 {
 	const int fd = inotify_init1(IN_CLOEXEC);
 	const int first = inotify_add_watch(fd, fd_path(a).text, IN_DELETE_SELF);
-	const bool one = first > 0 &&
-			 inotify_add_watch(fd, fd_path(b).text, IN_DELETE_SELF) == first;
+	const bool one = first > 0 && inotify_add_watch(fd, fd_path(b).text,
+							IN_DELETE_SELF) == first;
 
 	if (fd >= 0)
 		close(fd);
@@ -114,7 +115,8 @@ static bool is_same(struct inode *inode, int fd)
 	/* Stale, or another one. */
 	if (!ask_both(inode, fd, &one, &other))
 		return false;
-	same = inode->type == (one.mode & S_IFMT) && inode->type == (other.mode & S_IFMT);
+	same = inode->type == (one.mode & S_IFMT) &&
+	       inode->type == (other.mode & S_IFMT);
 	if (same && one.mount != other.mount)
 		same = !S_ISDIR(inode->type) && mounts_are_alike(inode, fd);
 	if (same && one.has_links && links_may_split(inode))
@@ -150,8 +152,8 @@ struct inode *identity_find(struct daemon *daemon, int fd, const struct store_id
 			    fuse_ino_t parent, const char *name, uint64_t *ret_version)
 {
 	struct inode *candidates[CANDIDATES_MAX + 1], *found = NULL;
-	const size_t n = collect(daemon->inodes, id, parent, name, candidates,
-				 ret_version);
+	const size_t n =
+		collect(daemon->inodes, id, parent, name, candidates, ret_version);
 
 	for (size_t i = 0; i < n; i++) {
 		if (!found && is_same(candidates[i], fd))

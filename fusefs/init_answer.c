@@ -42,7 +42,7 @@ static void look_at_request(const void *buf, size_t len)
 	const struct fuse_init_in *in = (const void *)(header + 1);
 
 	if (len < sizeof(*header) + offsetof(struct fuse_init_in, flags) +
-			  sizeof(in->flags) ||
+			    sizeof(in->flags) ||
 	    header->opcode != FUSE_INIT)
 		return;
 	init.unique = header->unique;

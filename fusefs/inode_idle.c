@@ -43,8 +43,7 @@ static size_t collect_idle(struct inode_table *table, bool directories,
 	size_t n = 0;
 
 	for (size_t i = 0; i < table->bucket_count; i++) {
-		cds_hlist_for_each_entry_2(inode, &table->buckets[i], node)
-		{
+		cds_hlist_for_each_entry_2(inode, &table->buckets[i], node) {
 			if (S_ISDIR(inode->type) != directories || !is_idle(inode))
 				continue;
 			idle[n].last_used = atomic_load_explicit(&inode->last_used,

@@ -56,11 +56,11 @@ struct inode {
 	struct daemon *daemon;
 	fuse_ino_t nodeid;   /* unique for the life of the mount */
 	uint64_t generation; /* fits in 32 bits: file handles carry no more */
-	uint64_t mount; /* by which the store's file is reached */
-	mode_t type;	/* S_IFMT bits */
-	int fd;		/* O_PATH | O_NOFOLLOW */
-	bool automount; /* automount.h */
-	bool unsized;	/* a file that may have more bytes than its size says */
+	uint64_t mount;	     /* by which the store's file is reached */
+	mode_t type;	     /* S_IFMT bits */
+	int fd;		     /* O_PATH | O_NOFOLLOW */
+	bool automount;	     /* automount.h */
+	bool unsized;	     /* a file that may have more bytes than its size says */
 
 	/* Atomic. What the store said last; changed under the inode table's lock. */
 	_Atomic dev_t dev;
@@ -72,7 +72,8 @@ struct inode {
 	_Atomic uint64_t refs; /* kernel lookups and references of ours together */
 	_Atomic mode_t
 		mode; /* as last seen: tells whether a write must clear set-id bits */
-	_Atomic uid_t owner; /* likewise: who pays for what nobody has asked for, and for
+	_Atomic uid_t
+		owner; /* likewise: who pays for what nobody has asked for, and for
 				pages that are written back */
 	_Atomic uint64_t last_used; /* coarse clock: for giving descriptors back */
 	_Atomic unsigned open_dirs; /* directories: how often it is open on the mount */
@@ -104,7 +105,8 @@ struct inode {
 	struct cds_hlist_node node; /* in the table's hash, by dev and ino */
 	fuse_ino_t parent; /* the last name it was looked up by; or 0 and NULL */
 	char *name;
-	struct cds_hlist_node name_node; /* in the table's hash, by both, if it has one */
+	struct cds_hlist_node
+		name_node; /* in the table's hash, by both, if it has one */
 
 	/*
 	 * The rest is about the bytes of regular files: inode_data_init() and

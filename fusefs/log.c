@@ -62,7 +62,8 @@ void log_tell_held(bool all)
 	unsigned held;
 	int level;
 
-	while ((held = log_rate_take_held(all ? UINT64_MAX : now_ms(), &kind, &level))) {
+	while ((held = log_rate_take_held(all ? UINT64_MAX : now_ms(), &kind,
+					  &level))) {
 		snprintf(line, sizeof(line), "%u more like it: %s", held, kind);
 		write_line(level, line);
 	}

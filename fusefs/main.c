@@ -21,8 +21,8 @@
 #include "options.h"
 #include "privileges.h"
 #include "recovery.h"
-#include "removed_behind.h"
 #include "remount.h"
+#include "removed_behind.h"
 #include "self_check.h"
 #include "session.h"
 #include "shutdown.h"
@@ -41,7 +41,7 @@
 #define NAME_THREADS	     128
 #define NAME_THREADS_SHARE   2
 /* Of those that may be held up by the store, each has a quarter. */
-#define STORE_SHARES 4
+#define STORE_SHARES	     4
 
 static void log_from_libfuse(enum fuse_log_level level, const char *format,
 			     va_list args)
@@ -60,12 +60,11 @@ static void log_from_libfuse(enum fuse_log_level level, const char *format,
 static int start_pool(const char *name, unsigned threads, unsigned active,
 		      unsigned share, struct worker_pool **ret_pool)
 {
-	return worker_pool_create(
-		&(struct worker_pool_config){.name = name,
-					     .threads_max = threads,
-					     .active_max = active,
-					     .account_max = share},
-		ret_pool);
+	return worker_pool_create(&(struct worker_pool_config){.name = name,
+							       .threads_max = threads,
+							       .active_max = active,
+							       .account_max = share},
+				  ret_pool);
 }
 
 static int start_pools(struct daemon *daemon)
@@ -205,9 +204,10 @@ static void tear_down(struct daemon *daemon)
 
 static int run(const struct options *options)
 {
-	struct daemon daemon = {
-		.options = *options, .source_fd = -1, .proc_fd_dir = -1,
-		.connection_dir_fd = -1};
+	struct daemon daemon = {.options = *options,
+				.source_fd = -1,
+				.proc_fd_dir = -1,
+				.connection_dir_fd = -1};
 	int status;
 
 	status = background_start(options->foreground);

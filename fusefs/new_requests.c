@@ -21,7 +21,8 @@ void new_requests_translate(struct fuse_buf *request)
 	if (header->opcode == NEW_REQUEST_TMPFILE && request->size > LEAST_TMPFILE) {
 		was = header->opcode;
 		header->opcode = FUSE_CREATE;
-	} else if (header->opcode == NEW_REQUEST_STATX && request->size >= LEAST_STATX) {
+	} else if (header->opcode == NEW_REQUEST_STATX &&
+		   request->size >= LEAST_STATX) {
 		was = header->opcode;
 		header->opcode = FUSE_GETATTR;
 	}

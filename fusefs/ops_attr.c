@@ -50,7 +50,8 @@ void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	(void)fi;
 	getattr_answer(req, inode_of(daemon_of(req), ino),
-		       new_requests_was() == NEW_REQUEST_STATX ? statx_reply : attr_reply);
+		       new_requests_was() == NEW_REQUEST_STATX ? statx_reply
+							       : attr_reply);
 }
 
 /* ------------------------------------------------------------------ the store */

@@ -127,7 +127,8 @@ static ssize_t copy(const struct copy_request *request)
 		return status;
 	change_begin(request->to);
 	copied = copy_in_store(request);
-	change_end_reaching(request->to, copied > 0 ? range.start + (uint64_t)copied : 0);
+	change_end_reaching(request->to,
+			    copied > 0 ? range.start + (uint64_t)copied : 0);
 	credentials_leave();
 	/* Also after an error: part of it may have been copied. */
 	status = cl_invalidate(mapping, range);

@@ -20,8 +20,8 @@
 #include "reply.h"
 #include "size_adoption.h"
 #include "standing_open.h"
-#include "store_stat.h"
 #include "store_readahead.h"
+#include "store_stat.h"
 
 /* What is to be made. */
 struct creation {

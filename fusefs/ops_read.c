@@ -120,11 +120,8 @@ static void park(fuse_req_t req, struct open_file *file, struct cl_range range,
 		reply_status(req, -ENOMEM);
 		return;
 	}
-	request->parked =
-		(struct parked_request){.inode = file->inode,
-					.req = req,
-					.run = run,
-					.refuse = refuse};
+	request->parked = (struct parked_request){
+		.inode = file->inode, .req = req, .run = run, .refuse = refuse};
 	request->parked.caches = true;
 	request->parked.maybe_direct = direct;
 	request->file = file;

@@ -81,7 +81,8 @@ static bool birth_of(const struct inode *inode, struct timespec *ret_birth)
 {
 	struct statx stx;
 
-	if (statx(inode->fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT, STATX_BTIME, &stx) < 0 ||
+	if (statx(inode->fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT, STATX_BTIME, &stx) <
+		    0 ||
 	    !(stx.stx_mask & STATX_BTIME))
 		return false;
 	*ret_birth = (struct timespec){stx.stx_btime.tv_sec, stx.stx_btime.tv_nsec};
@@ -104,5 +105,6 @@ void statx_reply(fuse_req_t req, struct inode *inode)
 	known = birth_of(inode, &birth);
 	/* Before the answer: after it the kernel may forget the inode. */
 	adoption_answered(inode, &attr);
-	reply(req, &attr, watch_attr_timeout(inode->daemon, trust), known ? &birth : NULL);
+	reply(req, &attr, watch_attr_timeout(inode->daemon, trust),
+	      known ? &birth : NULL);
 }

@@ -304,7 +304,8 @@ static void write_file(fuse_req_t req, struct open_file *file,
 		       const struct fuse_file_info *fi, const struct fuse_buf *buf,
 		       uint64_t offset)
 {
-	const bool writepage = fi->writepage, append = !writepage && fi->flags & O_APPEND;
+	const bool writepage = fi->writepage,
+		   append = !writepage && fi->flags & O_APPEND;
 	struct inode *inode = file->inode;
 	const bool clears_setid = !writepage && inode->mode & (S_ISUID | S_ISGID);
 	char *copy = NULL;

@@ -456,7 +456,8 @@ enum options_result options_parse(int argc, char *argv[], struct options *ret_op
 		return OPTIONS_WRONG;
 	}
 	if (take_path(&ret_options->source, argv[optind]) < 0 ||
-	    (argv[optind] && take_path(&ret_options->mountpoint, argv[optind + 1]) < 0)) {
+	    (argv[optind] &&
+	     take_path(&ret_options->mountpoint, argv[optind + 1]) < 0)) {
 		fprintf(stderr, "foldfs: out of memory\n");
 		return OPTIONS_WRONG;
 	}

@@ -204,7 +204,8 @@ static void run(struct job *job)
 	int status;
 
 	status = cl_range_op_run(inode->mapping, &request->op,
-				 upper_kernel_ops(inode->daemon), &kernel, INT64_MAX, change_store, request, &report);
+				 upper_kernel_ops(inode->daemon), &kernel, INT64_MAX,
+				 change_store, request, &report);
 	range_stats_add(inode, request->op.kind, &report, status);
 	log_inode(LOG_DEBUG, inode, "%s %llu+%llu: %s; %u rounds, %llu notifications",
 		  control_operation_name(request->op.kind),

@@ -71,13 +71,12 @@ static int recover(struct daemon *daemon)
 	daemon->shut_files = shut_files_new();
 	if (!daemon->shut_files)
 		return -ENOMEM;
-	status = shift_recover(daemon->source_fd,
-			       &(struct shift_recover_calls){
-				       .event = tell,
-				       .shut = shut,
-				       .stop = stop,
-				       .arg = &recovery,
-			       });
+	status = shift_recover(daemon->source_fd, &(struct shift_recover_calls){
+							  .event = tell,
+							  .shut = shut,
+							  .stop = stop,
+							  .arg = &recovery,
+						  });
 	return status < 0 ? status : recovery.status;
 }
 

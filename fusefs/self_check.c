@@ -207,7 +207,7 @@ static bool tell_promises(const struct findings *found)
 
 	if (!fresh && !fence && found->trial.copies == COPIES_MADE)
 		fresh = "this kernel writes mapped pages from temporary copies, "
-			   "though its version says otherwise; give --fence=always";
+			"though its version says otherwise; give --fence=always";
 	if (!fresh && found->store.doubt[0])
 		fresh = "files may be taken for each other, see above";
 	hold &= promise("no stale bytes", fresh, freshness(fence));

@@ -41,7 +41,8 @@ struct serving_config {
 				 sleeping; nanoseconds, 0: sleep at once */
 	size_t pipe_bytes; /* most data in a request, bytes, for serving_expect_long();
 			      0: none is ever taken into a pipe */
-	unsigned readahead_share; /* most of one user's READs that wait as data, as far as
+	unsigned
+		readahead_share; /* most of one user's READs that wait as data, as far as
 				     they are known to be readahead (waiting_reads.h) */
 	/* NULL: nothing is known. It may say nothing, of an inode that is not known any
 	 * more. */

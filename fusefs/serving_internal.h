@@ -76,7 +76,7 @@ struct server {
 	struct request_pipe pipe;
 	struct poll_window window;
 	struct client_place client;
-	uint64_t taken; /* the request: serving_request_taken() */
+	uint64_t taken;	     /* the request: serving_request_taken() */
 	uint32_t client_pid; /* of the last request in memory; 0: nobody's */
 	bool expects_none;   /* the queue was empty when this was last looked at */
 	bool expects_long;   /* see serving_expect_long() */

@@ -64,8 +64,8 @@ void session_init(void *userdata, struct fuse_conn_info *conn)
 	daemon->kernel_leaves_setid = wanted & LIBFUSE_CAP_HANDLE_KILLPRIV_V2 ||
 				      init_answer_added() & INIT_HANDLE_KILLPRIV_V2;
 	daemon->splices = wanted & FUSE_CAP_SPLICE_WRITE;
-	daemon->needs_fence = daemon->options.always_fence ||
-			      temporary_copies_of(conn->proto_minor);
+	daemon->needs_fence =
+		daemon->options.always_fence || temporary_copies_of(conn->proto_minor);
 	daemon->readahead_races = store_readahead_races();
 	/* An open that truncates has to be told otherwise: by SETATTR. Where there is no
 	 * OPEN; and where WRITEs of what was truncated could still be on their way, for

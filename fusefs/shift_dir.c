@@ -3,8 +3,8 @@
  * SOURCE/.foldfs and its like.
  */
 
-#include "kernel_compat.h"
 #include "shift_dir.h"
+#include "kernel_compat.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -323,8 +323,7 @@ int shift_journal_open(const struct store_io *io, int source_fd,
 		       const struct shift_dir *dir, const char *name,
 		       struct shift_journal *ret)
 {
-	struct shift_journal journal = {
-		.io = io, .source_fd = source_fd, .dir = *dir};
+	struct shift_journal journal = {.io = io, .source_fd = source_fd, .dir = *dir};
 	int err;
 
 	snprintf(journal.name, sizeof(journal.name), "%s", name);

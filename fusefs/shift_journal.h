@@ -58,12 +58,12 @@ struct shift_record {
 
 struct shift_journal {
 	const struct store_io *io;
-	int source_fd; /* not owned */
+	int source_fd;	      /* not owned */
 	struct shift_dir dir; /* its descriptor is the journal's */
 	int fd;
 	char name[SHIFT_JOURNAL_NAME_MAX];
 	char shown[SHIFT_JOURNAL_SHOWN_MAX]; /* below SOURCE */
-	uint64_t id; /* random; ties records to their header */
+	uint64_t id;			     /* random; ties records to their header */
 	struct shift_geometry geometry;
 	struct shift_target target;
 	uint64_t area_bytes;	    /* room in each area, logical */

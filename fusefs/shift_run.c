@@ -68,8 +68,8 @@ static bool is_unwanted(void *arg)
 	const struct shift_record *rec = &run->journal->record;
 	const enum shift_wish wish = run->wish ? run->wish(run->wish_arg) : SHIFT_GO_ON;
 
-	return wish == SHIFT_STOP || (wish == SHIFT_GO_BACK && !rec->undo &&
-				      rec->state != SHIFT_FINISHING);
+	return wish == SHIFT_STOP ||
+	       (wish == SHIFT_GO_BACK && !rec->undo && rec->state != SHIFT_FINISHING);
 }
 
 static bool must_stop(const struct shift_run *run)

@@ -37,17 +37,17 @@
 #include "store_stat.h"
 
 /* For the kernel to end the connection of a mount that is gone. */
-#define UNMOUNT_MS 1000
+#define UNMOUNT_MS    1000
 /* For long range operations to be done after the first signal. */
-#define GRACE_MS   2000
-#define LOOK_NS	   100000000
+#define GRACE_MS      2000
+#define LOOK_NS	      100000000
 /* Two seconds: twice this and a bit is what ending may take when nothing goes on. Looks are
  * counted, and not time: on a machine that stands still, they stand still, too. */
-#define STUCK_LOOKS 20
+#define STUCK_LOOKS   20
 /* As long as our threads want a processor and have none. */
 #define STARVED_LOOKS (10 * STUCK_LOOKS)
 /* Others may write all the time while our own sync(2) is held up. */
-#define SYNC_NS	   UINT64_C(60000000000)
+#define SYNC_NS	      UINT64_C(60000000000)
 
 extern char **environ;
 

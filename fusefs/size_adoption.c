@@ -113,8 +113,9 @@ size_t adoption_padded_len(struct inode *inode, uint64_t offset, size_t len,
 /* ------------------------------------------------------------------ adopting */
 
 #define ATTEMPTS_AT_ONCE 2
-_Static_assert(ATTEMPTS_AT_ONCE + 1 <= OWN_CALLS_EACH,
-	       "a bulk flush and the attempts of one operation, in the share of its account");
+_Static_assert(
+	ATTEMPTS_AT_ONCE + 1 <= OWN_CALLS_EACH,
+	"a bulk flush and the attempts of one operation, in the share of its account");
 
 struct adoption;
 

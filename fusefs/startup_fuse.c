@@ -58,9 +58,9 @@ static int check_helper(const struct daemon *daemon)
 		return 0;
 	if (platform_find_helper(path, sizeof(path)))
 		return 0;
-	log_msg(LOG_ERR,
-		PLATFORM_HELPER " is not installed: users cannot mount without it. Install "
-		       "the package fuse3 ('apt install fuse3', 'dnf install fuse3')");
+	log_msg(LOG_ERR, PLATFORM_HELPER
+		" is not installed: users cannot mount without it. Install "
+		"the package fuse3 ('apt install fuse3', 'dnf install fuse3')");
 	return -ENOENT;
 }
 

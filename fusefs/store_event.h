@@ -21,18 +21,18 @@ enum store_event_kind {
 	STORE_EVENT_PENDING, /* it failed half way; the next mount finishes or undoes */
 	STORE_EVENT_STOPPED, /* likewise, because the mount ends */
 	/* At the next mount. */
-	STORE_EVENT_FINISHED, /* an interrupted operation: the file is as after it */
-	STORE_EVENT_UNDONE,   /* likewise: the file is as before it */
-	STORE_EVENT_GONE,     /* its file has been deleted since */
-	STORE_EVENT_LIVE,     /* another foldfs is at work on it just now */
-	STORE_EVENT_BLOCKED,  /* cannot be finished now: its file is not served */
-	STORE_EVENT_ORPHAN,   /* its file was not found, or is another: set aside */
-	STORE_EVENT_DAMAGED,  /* the journal makes no sense: set aside */
-	STORE_EVENT_ASIDE,    /* a journal that an earlier mount set aside */
-	STORE_EVENT_NOT_OURS, /* not a journal that we have made: left alone */
-	STORE_EVENT_UNREADABLE, /* a journal of ours that could not be read */
-	STORE_EVENT_FOREIGN,	/* a directory of journals that is another user's */
-	STORE_EVENT_UNPROVEN,	/* one that others may have put there */
+	STORE_EVENT_FINISHED,	 /* an interrupted operation: the file is as after it */
+	STORE_EVENT_UNDONE,	 /* likewise: the file is as before it */
+	STORE_EVENT_GONE,	 /* its file has been deleted since */
+	STORE_EVENT_LIVE,	 /* another foldfs is at work on it just now */
+	STORE_EVENT_BLOCKED,	 /* cannot be finished now: its file is not served */
+	STORE_EVENT_ORPHAN,	 /* its file was not found, or is another: set aside */
+	STORE_EVENT_DAMAGED,	 /* the journal makes no sense: set aside */
+	STORE_EVENT_ASIDE,	 /* a journal that an earlier mount set aside */
+	STORE_EVENT_NOT_OURS,	 /* not a journal that we have made: left alone */
+	STORE_EVENT_UNREADABLE,	 /* a journal of ours that could not be read */
+	STORE_EVENT_FOREIGN,	 /* a directory of journals that is another user's */
+	STORE_EVENT_UNPROVEN,	 /* one that others may have put there */
 	STORE_EVENT_NOT_REMOVED, /* a journal that is no longer needed stays: remove it
 				  */
 };

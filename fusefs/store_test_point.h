@@ -20,7 +20,7 @@
 	X(header_written)   /* what to do is in it; nothing of it durable */           \
 	X(saved)	    /* the bytes that will be overwritten are in it */         \
 	X(journal_durable)  /* all that, and its name, are on disk */                  \
-	X(holes_skipped)    /* the frontier is past the holes; not on record */       \
+	X(holes_skipped)    /* the frontier is past the holes; not on record */        \
 	X(window_staged)    /* a window's bytes are in it */                           \
 	X(record_written)   /* some record is written, not synced */                   \
 	X(window_recorded)  /* a window's record is synced: now the file changes */    \

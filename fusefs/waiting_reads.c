@@ -14,7 +14,7 @@
 /* Who has READs that wait. */
 struct account {
 	uint32_t id;
-	unsigned count;	    /* of its READs */
+	unsigned count;	     /* of its READs */
 	unsigned since_look; /* that came since its threads were looked at */
 	struct account *next;
 };
@@ -116,12 +116,14 @@ static void refuse(struct waiting_reads *reads, struct waiting_read *read,
 
 /* A thread sends one more: the oldest that it does not wait for go. Required: lock.
  * @param account  has newest in its count; or NULL */
-static void look_at_thread(struct waiting_reads *reads, const struct waiting_read *newest,
+static void look_at_thread(struct waiting_reads *reads,
+			   const struct waiting_read *newest,
 			   const struct account *account, struct cds_list_head *refused)
 {
 	struct waiting_read *read, *next;
 
-	cds_list_for_each_entry_safe(read, next, bucket_of(reads, newest->thread), node) {
+	cds_list_for_each_entry_safe(read, next, bucket_of(reads, newest->thread),
+				     node) {
 		if (read->thread != newest->thread)
 			continue;
 		read->later += newest->taken > read->known;

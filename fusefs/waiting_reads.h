@@ -38,8 +38,10 @@ struct waiting_read {
 	/* Set by the caller before waiting_reads_add(). */
 	uint32_t thread;  /* of the program, as the kernel names it; 0: not known */
 	uint32_t account; /* whose share */
-	uint64_t taken;	  /* a number that was drawn before it was taken from the kernel */
-	uint64_t known; /* and the last number drawn by now: who has a higher one was taken
+	uint64_t
+		taken; /* a number that was drawn before it was taken from the kernel */
+	uint64_t
+		known; /* and the last number drawn by now: who has a higher one was taken
 			   later */
 	/**
 	 * Answer it no more in the usual way, if that is still possible.

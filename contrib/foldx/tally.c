@@ -82,8 +82,10 @@ static bool kernel_refuses(const struct tally *tally, enum op_kind kind)
 {
 	const struct tally_row *row = &tally->rows[kind];
 
-	return kind == OP_FZERO && row->done == 0 && row->refused[0].err == -EOPNOTSUPP &&
-	       row->refused[0].times == row_refused(row) && tally->rows[OP_ZERO].done > 0;
+	return kind == OP_FZERO && row->done == 0 &&
+	       row->refused[0].err == -EOPNOTSUPP &&
+	       row->refused[0].times == row_refused(row) &&
+	       tally->rows[OP_ZERO].done > 0;
 }
 
 bool tally_has(const struct tally *tally, unsigned required, FILE *complain)
@@ -100,7 +102,8 @@ bool tally_has(const struct tally *tally, unsigned required, FILE *complain)
 		if (!(required & 1u << kind) || supported)
 			continue;
 		if (kernel_refuses(tally, (enum op_kind)kind)) {
-			fprintf(complain, "foldx: fzero is left out: the kernel refuses it\n");
+			fprintf(complain,
+				"foldx: fzero is left out: the kernel refuses it\n");
 			continue;
 		}
 		fprintf(complain, "foldx: %s is required and was %s\n",

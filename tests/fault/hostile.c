@@ -184,6 +184,7 @@ int main(int argc, char *argv[])
 		become(argv[1]);
 		read_after_readahead(argv[3]);
 	}
-	errx(2, "usage: hostile UID leases|hold DIRECTORY, UID cat FILE, or UID readahead FILE THREADS "
-		"PAGES");
+	errx(2,
+	     "usage: hostile UID leases|hold DIRECTORY, UID cat FILE, or UID readahead FILE THREADS "
+	     "PAGES");
 }

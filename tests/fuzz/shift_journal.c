@@ -408,8 +408,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	put(file_fd, &start->file);
 	put_journal(&journal);
 	told = false;
-	err = shift_recover(source_fd, &(struct shift_recover_calls){.event = note,
-								    .shut = shut});
+	err = shift_recover(source_fd,
+			    &(struct shift_recover_calls){.event = note, .shut = shut});
 	if (how != 1)
 		check_file(start, &journal, err);
 	fuzz_require(is(other, &other_content));

@@ -56,7 +56,8 @@ static void has_each_line(const char *text, char who, int lines)
 	for (int i = 0; i < lines; i++) {
 		snprintf(line, sizeof(line), "%c %d", who, i);
 		for (at = text; (at = strstr(at, line)); at++)
-			if ((at == text || at[-1] == '\n') && strchr(".\n", at[strlen(line)]))
+			if ((at == text || at[-1] == '\n') &&
+			    strchr(".\n", at[strlen(line)]))
 				break;
 		ck_assert_msg(at, "line \"%s\" is lost", line);
 	}
@@ -66,7 +67,8 @@ static void has_each_line(const char *text, char who, int lines)
 static void nothing_is_lost(const char *name, int lines)
 {
 	size_t len, len_behind;
-	char *text = contents(name, &len), *text_behind = contents(behind(name), &len_behind);
+	char *text = contents(name, &len),
+	     *text_behind = contents(behind(name), &len_behind);
 
 	ck_assert_uint_eq(len, len_behind);
 	ck_assert(memcmp(text, text_behind, len) == 0);
@@ -112,7 +114,8 @@ END_TEST
 /* Whoever appends sees what he has appended, where it is, and all before it. */
 START_TEST(who_appends_finds_his_line_at_the_end)
 {
-	const int ours = open_log("f", O_RDWR), theirs = open_log(behind("f"), O_WRONLY);
+	const int ours = open_log("f", O_RDWR),
+		  theirs = open_log(behind("f"), O_WRONLY);
 	char line[16], want[16];
 
 	for (int i = 0; i < LINES; i++) {
@@ -136,7 +139,8 @@ END_TEST
 
 START_TEST(a_mapping_shows_what_was_appended_where_it_is)
 {
-	const int ours = open_log("f", O_RDWR), theirs = open_log(behind("f"), O_WRONLY);
+	const int ours = open_log("f", O_RDWR),
+		  theirs = open_log(behind("f"), O_WRONLY);
 	char want[PAGE];
 	const char *memory;
 
@@ -153,7 +157,8 @@ START_TEST(a_mapping_shows_what_was_appended_where_it_is)
 
 		ok(close(fd));
 		ck_assert_int_eq(end, behind_end);
-		ck_assert_msg(memcmp(memory, want, (size_t)end) == 0, "after line %d", i);
+		ck_assert_msg(memcmp(memory, want, (size_t)end) == 0, "after line %d",
+			      i);
 	}
 }
 END_TEST
@@ -167,7 +172,8 @@ START_TEST(several_who_append_at_once_lose_nothing)
 	for (int i = 0; i < 2; i++) {
 		pids[i] = fork();
 		if (pids[i] == 0) {
-			const int fd = open(i == 0 ? "f" : behind("f"), O_WRONLY | O_APPEND);
+			const int fd =
+				open(i == 0 ? "f" : behind("f"), O_WRONLY | O_APPEND);
 
 			for (int line = 0; line < each; line++)
 				append_line(fd, (char)('a' + i), line, 0);

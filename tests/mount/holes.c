@@ -241,7 +241,8 @@ void describe(void)
 	everyone(a_file_can_have_eight_tebibytes);
 	everyone(a_file_can_end_just_before_eight_tebibytes_and_grow_over);
 	everyone(a_size_that_the_store_refuses_is_refused_alike);
-	everyone(what_is_written_across_the_largest_size_of_the_store_is_as_short_as_there);
+	everyone(
+		what_is_written_across_the_largest_size_of_the_store_is_as_short_as_there);
 	everyone(the_last_byte_of_the_largest_file_can_be_read);
 	everyone(a_process_may_not_write_past_its_own_limit);
 }

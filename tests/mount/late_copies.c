@@ -44,14 +44,15 @@ static void store_everywhere(struct numbered *file)
 }
 
 /* Check tells its parent of each assertion: one for a page, not for a word. */
-static void page_is(const uint32_t *words, uint32_t number, unsigned index, const char *how)
+static void page_is(const uint32_t *words, uint32_t number, unsigned index,
+		    const char *how)
 {
 	size_t word = 0;
 
 	while (word < WORDS && words[word] == number)
 		word++;
-	ck_assert_msg(word == WORDS, "page %u, word %zu, %s: %u, and not %u", index, word,
-		      how, words[word % WORDS], number);
+	ck_assert_msg(word == WORDS, "page %u, word %zu, %s: %u, and not %u", index,
+		      word, how, words[word % WORDS], number);
 }
 
 static void all_is_where_it_belongs(struct numbered *file)

@@ -9,9 +9,9 @@
 
 #include "files.h"
 
-#define FILE_SIZE (2 * MIB)
+#define FILE_SIZE  (2 * MIB)
 /* So much of its front the kernel drops. */
-#define FRONT	  (256 * KIB)
+#define FRONT	   (256 * KIB)
 /* Longer than attributes are trusted, for --no-open. */
 #define NOTICED_MS 1150
 

@@ -156,7 +156,8 @@ START_TEST(a_file_made_for_good_without_a_name_cannot_be_given_one)
 	if (fd == -1)
 		return; /* as above */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	fails_with(ENOENT, linkat(AT_FDCWD, path, AT_FDCWD, "named", AT_SYMLINK_FOLLOW));
+	fails_with(ENOENT,
+		   linkat(AT_FDCWD, path, AT_FDCWD, "named", AT_SYMLINK_FOLLOW));
 }
 END_TEST
 

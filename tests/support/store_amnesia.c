@@ -95,7 +95,8 @@ static struct image read_image(int fd)
 			break;
 		hole = lseek(fd, data, SEEK_HOLE);
 		must(hole > data, "SEEK_HOLE");
-		for (uint64_t i = (uint64_t)data / CHUNK; i * CHUNK < (uint64_t)hole; i++)
+		for (uint64_t i = (uint64_t)data / CHUNK; i * CHUNK < (uint64_t)hole;
+		     i++)
 			must(pread(fd, chunk_of(&image, i), CHUNK, (off_t)(i * CHUNK)) >
 				     0,
 			     "pread");

@@ -397,7 +397,8 @@ bool rig_holds(const struct rig *rig, const char *name, const struct content *co
 		const ssize_t n = pread(fd, piece, sizeof(piece), (off_t)at);
 
 		if (n <= 0)
-			ck_abort_msg("pread: %s", n < 0 ? strerror(errno) : "too short");
+			ck_abort_msg("pread: %s",
+				     n < 0 ? strerror(errno) : "too short");
 		equal = memcmp(piece, content->bytes + at, (size_t)n) == 0;
 		at += (uint64_t)n;
 	}

@@ -117,9 +117,8 @@ END_TEST
 START_TEST(a_read_of_other_pages_is_answered_only_after_a_long_silence)
 {
 	ck_assert_uint_eq(rescued_after(page_range(24, 32), 19 * MS), 0);
-	ck_assert_uint_eq(gate_rescue(&fx.mapping->gate, page_range(0, 64), 0,
-				      cl_now_ns()),
-			  1);
+	ck_assert_uint_eq(
+		gate_rescue(&fx.mapping->gate, page_range(0, 64), 0, cl_now_ns()), 1);
 }
 END_TEST
 
@@ -159,9 +158,11 @@ int main(void)
 	tcase_add_test(tcase, a_strike_ends_where_a_read_is_parked);
 	tcase_add_test(tcase, a_read_that_may_be_direct_does_not_end_a_strike);
 	tcase_add_test(tcase, a_strike_without_parked_reads_is_whole);
-	tcase_add_test(tcase, a_read_of_what_is_notified_is_answered_when_that_is_silent);
+	tcase_add_test(tcase,
+		       a_read_of_what_is_notified_is_answered_when_that_is_silent);
 	tcase_add_test(tcase, nobody_is_answered_before);
-	tcase_add_test(tcase, a_read_of_other_pages_is_answered_only_after_a_long_silence);
+	tcase_add_test(tcase,
+		       a_read_of_other_pages_is_answered_only_after_a_long_silence);
 	tcase_add_test(tcase, then_it_is_answered);
 	tcase_add_test(tcase, signs_of_life_delay_it_for_two_seconds_and_no_longer);
 	return suite_run(suite);

@@ -111,10 +111,8 @@ START_TEST(anything_else_is_known_at_once_however_long_it_is_served)
 {
 	static const struct {
 		uint32_t opcode, flags;
-	} others[] = {{FUSE_WRITE, 0},
-		      {FUSE_READ, 0},
-		      {FUSE_OPEN, 0},
-		      {FUSE_SETXATTR, 0}};
+	} others[] = {
+		{FUSE_WRITE, 0}, {FUSE_READ, 0}, {FUSE_OPEN, 0}, {FUSE_SETXATTR, 0}};
 
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 		send_and_hold(HOLD, others[i].opcode, others[i].flags);
@@ -152,7 +150,7 @@ END_TEST
 
 START_TEST(requests_that_take_a_place_in_the_background_are_counted)
 {
-	static const uint32_t opcodes[] = {FUSE_READ,	  FUSE_WRITE,	FUSE_RELEASE,
+	static const uint32_t opcodes[] = {FUSE_READ,	    FUSE_WRITE,	  FUSE_RELEASE,
 					   FUSE_RELEASEDIR, FUSE_GETATTR, FUSE_OPEN};
 
 	for (size_t i = 0; i < sizeof(opcodes) / sizeof(opcodes[0]); i++)

@@ -39,7 +39,8 @@ static int take_io(const struct fuse_custom_io *given, int fd)
 #if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 17)
 /* Where the call ends up that the header makes of fuse_session_custom_io(). */
 int fuse_session_custom_io_317(struct fuse_session *session,
-			       const struct fuse_custom_io *given, size_t op_size, int fd)
+			       const struct fuse_custom_io *given, size_t op_size,
+			       int fd)
 {
 	(void)session;
 	(void)op_size;
@@ -162,8 +163,12 @@ END_TEST
 
 #else
 
-static void setup(void) {}
-static void teardown(void) {}
+static void setup(void)
+{
+}
+static void teardown(void)
+{
+}
 
 START_TEST(a_libfuse_that_keeps_its_requests_to_itself_is_left_alone)
 {
@@ -192,7 +197,8 @@ int main(void)
 	tcase_add_test(tcase, answers_after_it_are_passed_on_as_they_are);
 	tcase_add_test(tcase, nothing_to_add_leaves_libfuse_alone);
 #else
-	tcase_add_test(tcase, a_libfuse_that_keeps_its_requests_to_itself_is_left_alone);
+	tcase_add_test(tcase,
+		       a_libfuse_that_keeps_its_requests_to_itself_is_left_alone);
 #endif
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_ENV);

@@ -26,7 +26,7 @@ static const struct {
 	{"not UTF-8: \xff \xc3", "not UTF-8: \\xff \\xc3"},
 	{"\xc2\x9b"
 	 "31m",
-	 "\\xc2\\x9b31m"}, /* CSI in one character */
+	 "\\xc2\\x9b31m"},	    /* CSI in one character */
 	{"\xc0\x8a", "\\xc0\\x8a"}, /* a new line in two bytes */
 	{"\xe0\x80\x8a", "\\xe0\\x80\\x8a"},
 	{"\xed\xa0\x80", "\\xed\\xa0\\x80"}, /* a surrogate */

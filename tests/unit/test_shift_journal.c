@@ -406,8 +406,7 @@ START_TEST(who_takes_our_name_first_stops_nobody)
 		give(".foldfs", SOMEBODY);
 		ck_assert_int_eq(fchmodat(rig.source_fd, ".foldfs", modes[i], 0), 0);
 		interrupt("file", STORE_POINT_window_recorded, 1);
-		ck_assert_int_eq(
-			faccessat(rig.source_fd, ".foldfs-0", F_OK, 0), 0);
+		ck_assert_int_eq(faccessat(rig.source_fd, ".foldfs-0", F_OK, 0), 0);
 		ck_assert_int_eq(rig_recover(&rig), 0);
 		ck_assert(rig_was_told(&rig, STORE_EVENT_FINISHED));
 		assert_is("file", &after);
@@ -440,9 +439,9 @@ START_TEST(who_takes_both_our_names_gives_way)
 		plant(".foldfs", types[i]);
 		plant(".foldfs-0", types[i]);
 		interrupt("file", STORE_POINT_window_recorded, 1);
-		ck_assert_int_eq(fstatat(rig.source_fd, ".foldfs-0", &st,
-					 AT_SYMLINK_NOFOLLOW),
-				 0);
+		ck_assert_int_eq(
+			fstatat(rig.source_fd, ".foldfs-0", &st, AT_SYMLINK_NOFOLLOW),
+			0);
 		ck_assert(S_ISDIR(st.st_mode) && st.st_uid == 0);
 		ck_assert_int_eq(rig_recover(&rig), 0);
 		assert_is("file", &after);

@@ -614,16 +614,19 @@ int main(void)
 	tcase_add_loop_test(tcase, punch_and_zero_clear_and_keep_the_size, 0, STORES);
 	tcase_add_test(tcase, only_regular_files_have_ranges);
 	tcase_add_test(tcase, a_file_system_is_probed_once_and_nothing_of_it_is_left);
-	tcase_add_test(tcase, what_there_is_no_room_for_now_is_not_taken_for_impossible);
+	tcase_add_test(tcase,
+		       what_there_is_no_room_for_now_is_not_taken_for_impossible);
 	tcase_add_test(tcase, the_directory_goes_when_the_mount_does);
 	tcase_add_test(tcase,
 		       a_source_that_may_not_be_written_refuses_what_needs_a_journal);
-	tcase_add_test(tcase,
-		       a_directory_that_others_may_write_is_not_trusted_and_stops_nobody);
+	tcase_add_test(
+		tcase,
+		a_directory_that_others_may_write_is_not_trusted_and_stops_nobody);
 	tcase_add_test(tcase, long_operations_tell_how_far_they_are_every_ten_seconds);
 	tcase_add_test(tcase, holes_cost_nothing_however_large);
 	tcase_add_test(tcase, an_operation_that_nobody_wants_any_more_is_undone);
-	tcase_add_test(tcase, an_operation_that_nobody_can_wait_for_is_left_to_recovery);
+	tcase_add_test(tcase,
+		       an_operation_that_nobody_can_wait_for_is_left_to_recovery);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

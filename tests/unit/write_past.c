@@ -283,7 +283,8 @@ START_TEST(the_upper_cache_is_known_to_have_what_it_appended)
 	ck_assert(!cl_mapping_is_resident(fx.mapping, page_range(0, FILE_PAGES + 1)));
 	ck_assert_int_eq(append(end, &(struct pieces){end, 2, 500}, &at), 500);
 	ck_assert_uint_eq(cl_mapping_resident_pages(fx.mapping), 1);
-	ck_assert(cl_mapping_is_resident(fx.mapping, page_range(FILE_PAGES, FILE_PAGES + 1)));
+	ck_assert(cl_mapping_is_resident(fx.mapping,
+					 page_range(FILE_PAGES, FILE_PAGES + 1)));
 	ck_assert(!cl_mapping_is_resident(fx.mapping, page_range(0, FILE_PAGES)));
 }
 END_TEST
