@@ -17,6 +17,7 @@
 #include "daemon.h"
 #include "fd_pressure.h"
 #include "inode_table.h"
+#include "kernel_wait.h"
 #include "log.h"
 #include "options.h"
 #include "privileges.h"
@@ -147,14 +148,20 @@ static int set_up(struct daemon *daemon)
 static int serve(struct daemon *daemon)
 {
 	int status, left;
+	bool aborted;
 
 	status = shutdown_watch(daemon);
 	if (status == 0)
+		status = kernel_wait_watch(daemon);
+	if (status == 0)
 		status = session_run(daemon);
+	aborted = kernel_wait_stop();
 	if (status < 0)
 		log_msg(LOG_ERR, "%s: %s", daemon->options.mountpoint,
 			strerror(-status));
 	left = shutdown_finish(daemon);
+	if (status == 0 && aborted)
+		status = -ETIMEDOUT; /* which has been said */
 	return status < 0 ? status : left;
 }
 

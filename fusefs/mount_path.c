@@ -11,6 +11,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "kernel_wait.h"
+
 /** Whether a call on the mount has met the inode, or something else. */
 static int check_same(struct inode *inode, const struct statx *stx)
 {
@@ -26,13 +28,18 @@ static int check_same(struct inode *inode, const struct statx *stx)
 
 int mount_path_stat(const struct mount_path *path, int sync, uint64_t *ret_size)
 {
+	struct kernel_wait wait;
 	struct statx stx;
 	int status;
 
-	if (statx(AT_FDCWD, path->path, path->flags | sync, STATX_BASIC_STATS, &stx) <
-	    0)
-		return -errno;
-	status = check_same(path->inode, &stx);
+	kernel_wait_begin(&wait, path->inode->nodeid, "a statx of ours");
+	status = statx(AT_FDCWD, path->path, path->flags | sync, STATX_BASIC_STATS,
+		       &stx) < 0
+			 ? -errno
+			 : 0;
+	kernel_wait_end(&wait);
+	if (status == 0)
+		status = check_same(path->inode, &stx);
 	if (status == 0)
 		*ret_size = stx.stx_size;
 	return status;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <urcu/compiler.h>
 
+#include "kernel_wait.h"
 #include "worker_pool.h"
 
 /* Names that wait: some MiB. */
@@ -32,7 +33,9 @@ static void run(struct job *job)
 {
 	struct telling *telling = caa_container_of(job, struct telling, job);
 	struct daemon *daemon = telling->daemon;
+	struct kernel_wait wait;
 
+	kernel_wait_begin(&wait, telling->nodeid, "a notification of names");
 	/* What the kernel does not know, all the better. Length 0 is all of it. */
 	if (telling->listing)
 		fuse_lowlevel_notify_inval_inode(daemon->session, telling->nodeid, 0,
@@ -40,6 +43,7 @@ static void run(struct job *job)
 	else
 		fuse_lowlevel_notify_inval_entry(daemon->session, telling->nodeid,
 						 telling->name, strlen(telling->name));
+	kernel_wait_end(&wait);
 	free(telling);
 	atomic_fetch_sub(&daemon->names_pending, 1);
 }

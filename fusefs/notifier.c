@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "fault_point.h"
+#include "kernel_wait.h"
 #include "serving.h"
 
 #define FAULT_POLL_US 1000
@@ -15,8 +16,12 @@
 static int notify(struct inode *inode, off_t offset, off_t len)
 {
 	struct fuse_session *session = inode->daemon->session;
+	struct kernel_wait wait;
 	int status;
 
+	kernel_wait_begin(&wait, inode->nodeid,
+			  offset < 0 ? "a notification of attributes"
+				     : "a notification of pages");
 	while ((status = fault_notification(inode->fd)) == FAULT_HOLDS &&
 	       !fuse_session_exited(session))
 		usleep(FAULT_POLL_US);
@@ -25,7 +30,7 @@ static int notify(struct inode *inode, off_t offset, off_t len)
 							  offset, len);
 	else if (status == FAULT_HOLDS)
 		status = -ENOTCONN; /* the kernel lets go when the connection ends */
-
+	kernel_wait_end(&wait);
 	return status;
 }
 

@@ -26,6 +26,7 @@
 #define WRITEBACK_AGE_S_MAX	3600
 #define DEFAULT_WATCH_S		300
 #define WATCHDOG_S_MAX		3600
+#define ABORT_STUCK_S_MAX	86400
 #define THREADS_MAX		256
 #define UNFAIRNESS_MAX		1000000
 
@@ -165,6 +166,15 @@ static int set_watchdog(struct options *options, const char *value)
 	return 0;
 }
 
+static int set_abort_stuck(struct options *options, const char *value)
+{
+	if (parse_unsigned(value, 1, ABORT_STUCK_S_MAX, &options->abort_stuck_s) < 0) {
+		complain("--abort-stuck", value, "give seconds, 1 to 86400");
+		return -EINVAL;
+	}
+	return 0;
+}
+
 static int set_page_lock_unfairness(struct options *options, const char *value)
 {
 	if (parse_unsigned(value, 0, UNFAIRNESS_MAX, &options->page_lock_unfairness) <
@@ -255,6 +265,7 @@ static const struct option_spec specs[] = {
 	{"log-level", required_argument, set_log_level},
 	{"verify", no_argument, set_verify},
 	{"watchdog", required_argument, set_watchdog},
+	{"abort-stuck", required_argument, set_abort_stuck},
 	{"page-lock-unfairness", required_argument, set_page_lock_unfairness},
 	{"attr-timeout", required_argument, set_attr_timeout},
 	{"entry-timeout", required_argument, set_entry_timeout},

@@ -17,6 +17,7 @@
 
 #include "account.h"
 #include "inode_table.h"
+#include "kernel_wait.h"
 #include "log.h"
 #include "store_stat.h"
 #include "worker_pool.h"
@@ -58,6 +59,7 @@ static bool is_there(const struct inode *inode, const struct inode *dir,
 
 static void tell_if_gone(struct daemon *daemon, struct inode *inode)
 {
+	struct kernel_wait wait;
 	fuse_ino_t parent;
 	struct inode *dir;
 	char *name;
@@ -65,9 +67,12 @@ static void tell_if_gone(struct daemon *daemon, struct inode *inode)
 	if (!has_no_links(inode) || !inode_table_name_of(inode, &parent, &name))
 		return;
 	dir = inode_table_find_nodeid(daemon->inodes, parent);
-	if (dir && !is_there(inode, dir, name))
+	if (dir && !is_there(inode, dir, name)) {
+		kernel_wait_begin(&wait, parent, "a notification of names");
 		fuse_lowlevel_notify_inval_entry(daemon->session, parent, name,
 						 strlen(name));
+		kernel_wait_end(&wait);
+	}
 	if (dir)
 		inode_put(dir, 1);
 	free(name);

@@ -29,6 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "connection_file.h"
 #include "credentials.h"
 #include "log.h"
 #include "own_threads.h"
@@ -240,21 +241,19 @@ bool shutdown_is_overdue(void)
 /* As root would with umount -f, and for users, too, whose file it is. */
 static void cut_connection(const struct daemon *daemon)
 {
-	char path[64];
-	int fd;
+	if (connection_file_write(daemon, "abort", 1) == 0 || !is_ours(daemon))
+		return;
+	credentials_enter_own();
+	umount2(daemon->options.mountpoint, MNT_FORCE | MNT_DETACH);
+	credentials_leave();
+}
 
-	snprintf(path, sizeof(path), "/sys/fs/fuse/connections/%u/abort",
-		 minor(daemon->own_dev));
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd >= 0) {
-		if (write(fd, "1", 1) != 1)
-			log_msg(LOG_WARNING, "%s: %s", path, strerror(errno));
-		close(fd);
-	} else if (is_ours(daemon)) {
-		credentials_enter_own();
-		umount2(daemon->options.mountpoint, MNT_FORCE | MNT_DETACH);
-		credentials_leave();
-	}
+void shutdown_cut(struct daemon *daemon)
+{
+	session_stop(daemon);
+	cut_connection(daemon);
+	/* It does not wait for anybody who is held up. */
+	(void)unmount(daemon, true);
 }
 
 /* ----------------------------------------------------------------- supervision */
@@ -292,10 +291,7 @@ static void cut_what_is_stuck(struct daemon *daemon)
 			"%s: nothing gets to the store any more: the connection is cut, "
 			"and what mapped programs have stored may be lost",
 			daemon->options.mountpoint);
-	session_stop(daemon);
-	cut_connection(daemon);
-	/* It does not wait for anybody who is held up. */
-	(void)unmount(daemon, true);
+	shutdown_cut(daemon);
 }
 
 /* What cannot be ended, ends with the process, or when the kernel lets go of it. */

@@ -29,6 +29,10 @@ bool shutdown_is_asked_for(void);
 /** Whether the time is over that what is under way then has to come to its end. */
 bool shutdown_is_overdue(void);
 
+/** End the connection at once, whoever waits for us or we for him: then everybody's calls
+ *  on the mount fail, and session_run() returns. Any thread, no credentials taken. */
+void shutdown_cut(struct daemon *daemon);
+
 /** Cut the connection if it is still there, so that nobody in the
  *  kernel waits for us any more. session_run() has returned.
  *  @return 0; -EBUSY: we were told to end, and the mount point is still taken, by a

@@ -33,6 +33,7 @@ static void check_taken(const struct options *options)
 	fuzz_require(options->threads >= 1 && options->threads <= 256);
 	fuzz_require(options->writeback_age_s >= 1 && options->writeback_age_s <= 3600);
 	fuzz_require(options->watchdog_s >= 1 && options->watchdog_s <= 3600);
+	fuzz_require(options->abort_stuck_s <= 86400);
 	fuzz_require(isfinite(options->attr_timeout_s) && options->attr_timeout_s >= 0);
 	fuzz_require(isfinite(options->entry_timeout_s) &&
 		     options->entry_timeout_s >= 0);
