@@ -245,6 +245,11 @@ void fd_pressure_note(struct daemon *daemon, int fd)
 		usleep((useconds_t)(SLOWEST_US * (fd - slow) / (limit - slow)));
 }
 
+unsigned fd_pressure_limit(const struct daemon *daemon)
+{
+	return (unsigned)daemon->fd_pressure->limit;
+}
+
 bool fd_pressure_is_high(const struct daemon *daemon)
 {
 	return atomic_load(&daemon->fd_pressure->running);

@@ -25,6 +25,9 @@ void fd_pressure_free(struct fd_pressure *pressure);
  * May sleep for some milliseconds if there are few left. */
 void fd_pressure_note(struct daemon *daemon, int fd);
 
+/** @return how many descriptors we may have */
+unsigned fd_pressure_limit(const struct daemon *daemon);
+
 /** Whether descriptors are being freed: no good time to open some that nobody has
  *  asked for. */
 bool fd_pressure_is_high(const struct daemon *daemon);

@@ -124,6 +124,7 @@ struct inode {
 	_Atomic unsigned writers; /* descriptors of the mount that are writable */
 	/* Guarded by open_lock. */
 	unsigned opens;		/* descriptors of the mount that are open */
+	uint32_t opened_for;	/* while there are any: on whose account (fd_share.h) */
 	unsigned atime_readers; /* of those, the ones whose reading moves the access
 				   time */
 	unsigned store_users;	/* open files, and whoever called store_get() */

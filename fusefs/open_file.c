@@ -21,6 +21,7 @@
 #include "change_guard.h"
 #include "dirty_hold.h"
 #include "fd_pressure.h"
+#include "fd_share.h"
 #include "inode_store.h"
 #include "kept_fd.h"
 #include "log.h"
@@ -394,13 +395,35 @@ static int may_join_writers(struct inode *inode, int flags)
 	return 0;
 }
 
+/* Whoever opens a file first has its descriptors. Required: open_lock. */
+static int take_share(struct inode *inode, uint32_t account)
+{
+	const int status = inode->opens > 0 ? 0 : fd_share_take(inode->daemon, account);
+
+	if (status == 0 && inode->opens == 0)
+		inode->opened_for = account;
+	return status;
+}
+
+/* Required: open_lock. */
+static void give_share(struct inode *inode)
+{
+	if (inode->opens == 0)
+		fd_share_give(inode->daemon, inode->opened_for);
+}
+
 /* Count an open in. */
-static int register_open(struct inode *inode, int flags)
+static int register_open(struct inode *inode, int flags, uint32_t account)
 {
 	const int access = access_of(flags);
 	int status;
 
 	pthread_mutex_lock(&inode->open_lock);
+	status = take_share(inode, account);
+	if (status < 0) {
+		pthread_mutex_unlock(&inode->open_lock);
+		return status;
+	}
 	/* First, so that the store is opened the way it is going to be read. */
 	inode->atime_readers += moves_atime(flags);
 	status = ensure_mapping(inode);
@@ -418,12 +441,14 @@ static int register_open(struct inode *inode, int flags)
 	} else {
 		inode->atime_readers -= moves_atime(flags);
 		set_noatime(inode);
+		give_share(inode);
 	}
 	pthread_mutex_unlock(&inode->open_lock);
 	return status;
 }
 
-int open_file_create(struct inode *inode, int flags, struct open_file **ret_file)
+int open_file_create(struct inode *inode, int flags, uint32_t account,
+		     struct open_file **ret_file)
 {
 	struct open_file *file = calloc(1, sizeof(*file));
 	int status;
@@ -431,7 +456,7 @@ int open_file_create(struct inode *inode, int flags, struct open_file **ret_file
 	if (!file)
 		return -ENOMEM;
 	file->access = access_of(flags);
-	status = register_open(inode, flags);
+	status = register_open(inode, flags, account);
 	if (status < 0) {
 		free(file);
 		return status;
@@ -449,10 +474,11 @@ int open_file_create(struct inode *inode, int flags, struct open_file **ret_file
 	return 0;
 }
 
-int open_file_get(struct inode *inode, int flags, struct fuse_file_info *fi)
+int open_file_get(struct inode *inode, int flags, uint32_t account,
+		  struct fuse_file_info *fi)
 {
 	struct open_file *file;
-	const int status = open_file_create(inode, flags, &file);
+	const int status = open_file_create(inode, flags, account, &file);
 
 	if (status < 0)
 		return status;
@@ -481,6 +507,7 @@ void open_file_abandon(struct open_file *file)
 		return;
 	pthread_mutex_lock(&inode->open_lock);
 	inode->opens--;
+	give_share(inode);
 	if (file->access & STORE_WRITE)
 		inode->writers--;
 	inode->atime_readers -= moves_atime(file->flags);

@@ -70,15 +70,19 @@ int inode_mapping_ensure(struct inode *inode);
  * Register an open: the mapping is made, the store's file opened as flags want it, and
  * fi filled in for fuse_reply_open() or fuse_reply_create(): fh, keep_cache, noflush.
  * O_TRUNC, O_CREAT and O_EXCL are not looked at.
- * @param flags  of open(2)
- * @return 0; what open(2) of the store's file said; -ENFILE out of descriptors;
+ * @param flags    of open(2)
+ * @param account  who opens it (account.h), and holds its descriptors if he is the first
+ * @return 0; what open(2) of the store's file said; -ENFILE out of descriptors, or out of
+ * the account's share of them (fd_share.h);
  * -ENOMEM. Blocks only for the store. Locks taken: open_lock.
  */
-int open_file_get(struct inode *inode, int flags, struct fuse_file_info *fi);
+int open_file_get(struct inode *inode, int flags, uint32_t account,
+		  struct fuse_file_info *fi);
 
 /** Likewise, of which the kernel does not hear.
  *  @param ret_file  with one reference */
-int open_file_create(struct inode *inode, int flags, struct open_file **ret_file);
+int open_file_create(struct inode *inode, int flags, uint32_t account,
+		     struct open_file **ret_file);
 
 /** Another reference, and one of the inode. */
 void open_file_ref(struct open_file *file);

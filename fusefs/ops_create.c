@@ -12,8 +12,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "account.h"
 #include "credentials.h"
 #include "fd_pressure.h"
+#include "fd_share.h"
 #include "new_requests.h"
 #include "open_file.h"
 #include "ops_namespace.h"
@@ -129,7 +131,7 @@ static void open_and_reply(fuse_req_t req, struct inode *inode, const struct sta
 	if (inode->daemon->options.no_open)
 		status = standing_open_created(inode, attr->st_mode, fi);
 	else
-		status = open_file_get(inode, fi->flags, fi);
+		status = open_file_get(inode, fi->flags, account_of(req, inode), fi);
 	if (status < 0) {
 		inode_put(inode, 1);
 		reply_status(req, status);
@@ -165,12 +167,15 @@ static int create_open_in_store(void *arg)
 
 /* Readable and writable whatever the mode.
  * @return a descriptor or a negative errno */
-static int create_open(fuse_req_t req, struct open_creation creation)
+static int create_open(fuse_req_t req, struct inode *dir, struct open_creation creation)
 {
 	struct daemon *daemon = daemon_of(req);
-	const int fd =
-		credentials_create(req, creation.mode, create_open_in_store, &creation);
+	int fd;
 
+	/* First: what cannot be opened afterwards should not be there. */
+	if (!fd_share_left(daemon, account_of(req, dir)))
+		return -ENFILE;
+	fd = credentials_create(req, creation.mode, create_open_in_store, &creation);
 	if (fd < 0)
 		return fd_pressure_error(daemon, fd);
 	/* Not with open(2): where it is refused, the file would have been made all the
@@ -188,12 +193,13 @@ static void create_nameless(fuse_req_t req, fuse_ino_t parent, mode_t mode,
 	struct stat attr;
 	int status;
 
-	status = create_open(req, (struct open_creation){
-					  .dirfd = daemon->proc_fd_dir,
-					  .path = fd_name(dir->fd).text,
-					  .flags = O_TMPFILE | (fi->flags & O_EXCL),
-					  .mode = mode,
-				  });
+	status = create_open(req, dir,
+			     (struct open_creation){
+				     .dirfd = daemon->proc_fd_dir,
+				     .path = fd_name(dir->fd).text,
+				     .flags = O_TMPFILE | (fi->flags & O_EXCL),
+				     .mode = mode,
+			     });
 	if (status >= 0)
 		status = inode_of_created(daemon, status, 0, NULL, &inode, &attr);
 	if (status < 0) {
@@ -218,13 +224,13 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	}
 	status = name_check_new(dir, name);
 	if (status == 0)
-		status =
-			create_open(req, (struct open_creation){
-						 .dirfd = dir->fd,
-						 .path = name,
-						 .flags = O_CREAT | O_EXCL | O_NOFOLLOW,
-						 .mode = mode,
-					 });
+		status = create_open(req, dir,
+				     (struct open_creation){
+					     .dirfd = dir->fd,
+					     .path = name,
+					     .flags = O_CREAT | O_EXCL | O_NOFOLLOW,
+					     .mode = mode,
+				     });
 	/*
 	 * Somebody was faster, behind the mount. Whether the caller may open that file
 	 * has not been checked: ESTALE makes the kernel resolve the path again and then

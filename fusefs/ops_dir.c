@@ -22,9 +22,11 @@
 #include <unistd.h>
 #include <urcu/list.h>
 
+#include "account.h"
 #include "automount.h"
 #include "credentials.h"
 #include "fd_pressure.h"
+#include "fd_share.h"
 #include "inode_table.h"
 #include "listing.h"
 #include "ops_data.h"
@@ -39,6 +41,7 @@ struct open_dir {
 	/* Set once. */
 	struct inode *inode; /* the kernel holds a lookup on it while it is open */
 	int fd;
+	uint32_t account; /* of whoever has opened it (fd_share.h) */
 
 	pthread_mutex_t lock;
 	/* Guarded by lock. */
@@ -143,6 +146,7 @@ static void close_dir(struct open_dir *dir)
 	pthread_mutex_unlock(&kept_lock);
 	listing_closed(dir->inode);
 	close(dir->fd);
+	fd_share_give(dir->inode->daemon, dir->account);
 	free(dir->entries);
 	pthread_mutex_destroy(&dir->lock);
 	free(dir);
@@ -168,9 +172,17 @@ void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		return;
 	}
 	dir->inode = inode;
+	dir->account = account_of(req, inode);
+	status = fd_share_take(daemon, dir->account);
+	if (status < 0) {
+		reply_status(req, status);
+		free(dir);
+		return;
+	}
 	dir->fd = open_store_dir(dir->inode);
 	if (dir->fd < 0) {
 		reply_status(req, fd_pressure_error(daemon, dir->fd));
+		fd_share_give(daemon, dir->account);
 		free(dir);
 		return;
 	}

@@ -17,6 +17,7 @@
 #include <unistd.h>
 #include <urcu/compiler.h>
 
+#include "account.h"
 #include "change_guard.h"
 #include "credentials.h"
 #include "notifier.h"
@@ -136,7 +137,7 @@ static int get_file(fuse_req_t req, struct inode *inode, struct fuse_file_info *
 		return -EIO;
 	if (inode->daemon->privileged && !owner_may(req, inode, mask))
 		status = credentials_may(req, inode, mask);
-	return status < 0 ? status : open_file_get(inode, fi->flags, fi);
+	return status < 0 ? status : open_file_get(inode, fi->flags, account_of(req, inode), fi);
 }
 
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "account.h"
 #include "log.h"
 #include "store_stat.h"
 
@@ -319,10 +320,11 @@ static int standing_open_get(struct inode *inode, enum standing_use use, int fla
 	pthread_mutex_unlock(&standing.lock);
 	if (*ret_file)
 		return 0;
-	status = open_file_create(inode, flags, ret_file);
+	status = open_file_create(inode, flags, ACCOUNT_OURS, ret_file);
 	/* Permitted to write and not to read. */
 	if (status == -EACCES && use == STANDING_EITHER)
-		status = open_file_create(inode, O_WRONLY | O_APPEND, ret_file);
+		status = open_file_create(inode, O_WRONLY | O_APPEND, ACCOUNT_OURS,
+					  ret_file);
 	if (status == 0)
 		set_up(*ret_file);
 	return status;

@@ -8,6 +8,7 @@
  *                                  asks for so many pages of the file in each thread, none
  *                                  of which is ever used, and as many longer pieces
  *   hostile UID cat FILE           asks for readahead of a page of each MiB, then reads them
+ *   hostile UID open DIRECTORY     all files in it, as many as he may, and keeps them open
  *   hostile UID hold DIRECTORY     its lock: reading it into memory that does not come
  */
 
@@ -65,6 +66,28 @@ static void take_leases(const char *directory)
 
 /* Pages whose first use waits for somebody who never comes. Only root may have them for
  * the kernel's uses, too. */
+static void open_all(const char *directory)
+{
+	DIR *dir = opendir(directory);
+	struct dirent *entry;
+	unsigned n = 0;
+	int error = 0;
+
+	if (!dir)
+		err(1, "%s", directory);
+	while ((entry = readdir(dir)) && error == 0) {
+		if (entry->d_name[0] == '.')
+			continue;
+		if (openat(dirfd(dir), entry->d_name, O_RDONLY) < 0)
+			error = errno;
+		else
+			n++;
+	}
+	printf("holding %u: %s\n", n, strerror(error));
+	fflush(stdout);
+	pause();
+}
+
 static void *memory_that_does_not_come(void)
 {
 	const int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
@@ -171,6 +194,9 @@ int main(int argc, char *argv[])
 	if (argc == 4 && strcmp(argv[2], "leases") == 0) {
 		become(argv[1]);
 		take_leases(argv[3]);
+	} else if (argc == 4 && strcmp(argv[2], "open") == 0) {
+		become(argv[1]);
+		open_all(argv[3]);
 	} else if (argc == 4 && strcmp(argv[2], "hold") == 0) {
 		memory = memory_that_does_not_come();
 		become(argv[1]);
@@ -185,6 +211,6 @@ int main(int argc, char *argv[])
 		read_after_readahead(argv[3]);
 	}
 	errx(2,
-	     "usage: hostile UID leases|hold DIRECTORY, UID cat FILE, or UID readahead FILE THREADS "
+	     "usage: hostile UID leases|open|hold DIRECTORY, UID cat FILE, or UID readahead FILE THREADS "
 	     "PAGES");
 }
