@@ -9,12 +9,14 @@
 #include "cache_setup.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "inode_table.h"
 #include "log.h"
+#include "memory_limit.h"
 #include "revalidate.h"
 
 /* What the kernel asks for at most. With its header it has to fit into a pipe that users
@@ -49,8 +51,38 @@ static unsigned choose_data_requests(const struct daemon *daemon, size_t bytes)
 	return n > daemon->options.threads ? n : daemon->options.threads;
 }
 
+/*
+ * The kernel ends a process of a memory control group that is full, and rather one than
+ * refuses it memory. Beside the cache there are inodes, buffers of threads and requests
+ * that wait.
+ */
+static void fit_into_control_group(struct options *options)
+{
+	const uint64_t limit = memory_limit_bytes();
+	const uint64_t half =
+		limit / 2 < CL_CACHE_SIZE_MIN ? CL_CACHE_SIZE_MIN : limit / 2;
+
+	if (options->cache_size_bytes <= half)
+		return;
+	if (options->cache_size_given) {
+		log_msg(LOG_WARNING,
+			"--cache-size=%zuM is more than half of the %" PRIu64
+			"M that our memory control group allows: when that is full, the "
+			"kernel ends the daemon. Give less, or raise its limit",
+			options->cache_size_bytes >> 20, limit >> 20);
+		return;
+	}
+	options->cache_size_bytes = (size_t)half;
+	log_msg(LOG_NOTICE,
+		"the cache has %zuM, half of what our memory control group allows; "
+		"--cache-size says otherwise",
+		options->cache_size_bytes >> 20);
+}
+
 int cache_choose_request_size(struct daemon *daemon)
 {
+	fit_into_control_group(&daemon->options);
+
 	const struct options *options = &daemon->options;
 	const unsigned requests = max_requests(options->threads);
 	size_t bytes = cl_cache_max_request(options->cache_size_bytes, requests);

@@ -25,6 +25,7 @@ struct options {
 	char *source;	  /* absolute path */
 	char *mountpoint; /* absolute path */
 	size_t cache_size_bytes;
+	bool cache_size_given; /* by the user */
 	bool writeback;
 	unsigned writeback_age_s;
 	unsigned threads;

@@ -106,6 +106,7 @@ static int set_cache_size(struct options *options, const char *value)
 		complain("--cache-size", value, "too large; the most is 16383G");
 		return -EINVAL;
 	}
+	options->cache_size_given = true;
 	return 0;
 }
 

@@ -22,8 +22,9 @@ static const char usage[] =
 static const char long_options[] =
 	"Options:\n"
 	"  --cache-size=SIZE     memory for cached pages, a hard bound; K, M and G\n"
-	"                        may follow the number (default 256M; at least 1M,\n"
-	"                        and more if there are many threads)\n"
+	"                        may follow the number (default 256M, or half of what\n"
+	"                        a memory control group allows; at least 1M, and more\n"
+	"                        if there are many threads)\n"
 	"  --writeback[=SECONDS] keep written pages in memory until they are this\n"
 	"                        old, fsync asks for them, or the file is closed;\n"
 	"                        without it every write goes to SOURCE at once\n"

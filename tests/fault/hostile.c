@@ -9,6 +9,7 @@
  *                                  of which is ever used, and as many longer pieces
  *   hostile UID cat FILE           asks for readahead of a page of each MiB, then reads them
  *   hostile UID open DIRECTORY     all files in it, as many as he may, and keeps them open
+ *   hostile UID list DIRECTORY N   opens it so many times, and reads what comes first
  *   hostile UID hold DIRECTORY     its lock: reading it into memory that does not come
  */
 
@@ -84,6 +85,21 @@ static void open_all(const char *directory)
 			n++;
 	}
 	printf("holding %u: %s\n", n, strerror(error));
+	fflush(stdout);
+	pause();
+}
+
+static void list(const char *directory, unsigned times)
+{
+	char entries[ENTRIES_BYTES];
+
+	for (unsigned i = 0; i < times; i++) {
+		const int fd = open(directory, O_RDONLY | O_DIRECTORY);
+
+		if (fd < 0 || syscall(SYS_getdents64, fd, entries, sizeof(entries)) < 0)
+			err(1, "%s, %u times", directory, i);
+	}
+	puts("holding");
 	fflush(stdout);
 	pause();
 }
@@ -202,6 +218,10 @@ int main(int argc, char *argv[])
 		become(argv[1]);
 		hold(argv[3], memory);
 	}
+	if (argc == 5 && strcmp(argv[2], "list") == 0) {
+		become(argv[1]);
+		list(argv[3], (unsigned)atoi(argv[4]));
+	}
 	if (argc == 6 && strcmp(argv[2], "readahead") == 0) {
 		become(argv[1]);
 		read_ahead(argv[3], (unsigned)atoi(argv[4]), (unsigned)atoi(argv[5]));
@@ -211,6 +231,6 @@ int main(int argc, char *argv[])
 		read_after_readahead(argv[3]);
 	}
 	errx(2,
-	     "usage: hostile UID leases|open|hold DIRECTORY, UID cat FILE, or UID readahead FILE THREADS "
+	     "usage: hostile UID leases|open|hold DIRECTORY, UID list DIRECTORY N, UID cat FILE, or UID readahead FILE THREADS "
 	     "PAGES");
 }

@@ -62,3 +62,19 @@ wait_until() {
 	done
 	return 1
 }
+
+# make_memory_group BYTES: a memory control group with this limit, GROUP, of either version.
+# Returns 1, and says so, where there cannot be one: in many containers.
+make_memory_group() {
+	local root file
+	for root in /sys/fs/cgroup/memory /sys/fs/cgroup /sys/fs/cgroup/unified; do
+		GROUP=$root/foldfs-test-$$
+		mkdir "$GROUP" 2>/dev/null || continue
+		for file in memory.max memory.limit_in_bytes; do
+			[ -w "$GROUP/$file" ] && echo "$1" >"$GROUP/$file" && return 0
+		done
+		rmdir "$GROUP"
+	done
+	note "no memory control group can be made here"
+	return 1
+}
