@@ -137,6 +137,16 @@ static int write_header(struct shift_journal *journal)
 	return write_record(journal, 0, &journal->record);
 }
 
+/* Before the journal was locked another one may have done its operation, and gone. */
+static int check_size(int target_fd, uint64_t size)
+{
+	struct stat st;
+
+	if (fstat(target_fd, &st) < 0)
+		return -errno;
+	return (uint64_t)st.st_size == size ? 0 : -EBUSY;
+}
+
 int shift_journal_create(const struct store_io *io, int source_fd, int target_fd,
 			 const struct shift_geometry *geometry, uint64_t area_bytes,
 			 struct shift_journal *ret)
@@ -170,6 +180,8 @@ int shift_journal_create(const struct store_io *io, int source_fd, int target_fd
 		return err;
 	show_name(&journal);
 	err = shift_dir_find_rival(source_fd, &journal.dir, journal.name, st.st_uid);
+	if (err == 0)
+		err = check_size(target_fd, geometry->size);
 	if (err == 0)
 		err = write_header(&journal);
 	if (err < 0) {

@@ -78,7 +78,7 @@ struct shift_journal {
  * @param area_bytes  largest window
  * @param ret         filled in; shift_journal_close() is owed on success
  * @return 0; -EBUSY: the file has a journal that is locked, or one of somebody else whose
- *         word counts; -EEXIST: it has one of ours that waits for recovery; -EFBIG: too
+ *         word counts, or has not the geometry's size any more; -EEXIST: it has one of ours that waits for recovery; -EFBIG: too
  *         much for one journal; what shift_dir_make(), open(2) and pwrite(2) say
  */
 int shift_journal_create(const struct store_io *io, int source_fd, int target_fd,

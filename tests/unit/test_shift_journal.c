@@ -256,6 +256,31 @@ START_TEST(a_live_journal_is_left_alone)
 }
 END_TEST
 
+static int file_to_cut;
+
+static void cut_when_locked(enum store_test_point point)
+{
+	if (point == STORE_POINT_journal_locked)
+		ck_assert_int_eq(ftruncate(file_to_cut, 3), 0);
+}
+
+/* Another foldfs, say, has done its operation between our look at the size and the lock. */
+START_TEST(a_file_that_is_not_as_long_any_more_is_left_alone)
+{
+	char bytes[8] = "";
+
+	file_to_cut = rig_write(&rig, "file", &before);
+	store_test_point_hook = cut_when_locked;
+	ck_assert_int_eq(rig_apply(&rig, file_to_cut, &geometry), -EBUSY);
+	store_test_point_hook = NULL;
+	ck_assert(rig_was_told(&rig, STORE_EVENT_LIVE));
+	ck_assert_int_eq(pread(file_to_cut, bytes, sizeof(bytes), 0), 3);
+	ck_assert_int_eq(rig_recover(&rig), 0);
+	ck_assert_int_eq(pread(file_to_cut, bytes, sizeof(bytes), 0), 3);
+	close(file_to_cut);
+}
+END_TEST
+
 START_TEST(making_a_journal_and_recovering_do_not_race)
 {
 	pid_t pid = fork();
@@ -892,6 +917,7 @@ int main(void)
 	tcase_add_test(tcase, a_file_that_left_source_is_kept_in_mind);
 	tcase_add_test(tcase, a_file_that_was_resized_since_is_not_touched);
 	tcase_add_test(tcase, a_live_journal_is_left_alone);
+	tcase_add_test(tcase, a_file_that_is_not_as_long_any_more_is_left_alone);
 	tcase_add_test(tcase, making_a_journal_and_recovering_do_not_race);
 	tcase_add_test(tcase,
 		       what_another_user_left_shuts_his_file_and_is_not_acted_upon);
