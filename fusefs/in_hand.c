@@ -33,6 +33,7 @@ void in_hand_look(struct server *me)
 	REQUEST_HOLD(looking);
 	number = atomic_fetch_add(&me->serving->looks, 1) + 1;
 	me->taken = number;
+	me->writeback.nodeid = 0; /* nobody's, until it is looked at */
 	atomic_store(&me->in_hand, number);
 }
 
@@ -69,6 +70,18 @@ static bool may_be_writeback(const void *request, size_t len)
 	       (len < IN_HAND_HEAD || in->write_flags & FUSE_WRITE_CACHE);
 }
 
+/* Of what is too short to say so, anything. */
+static void note_writeback(struct server *me, const struct fuse_in_header *header,
+			   size_t len)
+{
+	const struct fuse_write_in *in = (const void *)(header + 1);
+	const bool whole = len >= IN_HAND_HEAD;
+
+	me->writeback.nodeid = header->nodeid;
+	me->writeback.offset = whole ? in->offset : 0;
+	me->writeback.len = whole ? in->size : UINT64_MAX;
+}
+
 void in_hand_took(struct server *me, const void *request, size_t len)
 {
 	const struct fuse_in_header *header = request;
@@ -77,8 +90,23 @@ void in_hand_took(struct server *me, const void *request, size_t len)
 		return;
 	if (may_be_background(header->opcode))
 		atomic_fetch_add(&me->background_taken, 1);
-	if (!may_be_writeback(request, len))
+	if (may_be_writeback(request, len))
+		note_writeback(me, header, len);
+	else
 		in_hand_empty(me);
+}
+
+/* Nobody has said that it is known: libfuse has refused it. Or an operation of ours has,
+ * before the gate, and told that itself; to hear it twice makes the fence look once more.
+ */
+void in_hand_served(struct server *me)
+{
+	const struct serving_config *config = &me->serving->config;
+
+	if (atomic_load(&me->in_hand) == me->taken && config->unserved)
+		config->unserved(config->arg, me->writeback.nodeid,
+				 me->writeback.offset, me->writeback.len);
+	in_hand_empty(me);
 }
 
 void serving_request_known(void)

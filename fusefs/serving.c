@@ -50,7 +50,7 @@ static bool serve_one(struct server *me)
 	me->expects_long = false;
 	new_requests_translate(me->request);
 	fuse_session_process_buf(me->serving->config.session, me->request);
-	in_hand_empty(me);
+	in_hand_served(me);
 	return duty_finish(me, state);
 }
 

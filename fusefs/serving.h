@@ -47,6 +47,9 @@ struct serving_config {
 	/* NULL: nothing is known. It may say nothing, of an inode that is not known any
 	 * more. */
 	void (*subject)(void *arg, uint64_t nodeid, struct serving_subject *ret);
+	/* NULL, or told of a writeback that libfuse has answered itself, with an error:
+	 * it had no memory, or did not like the request. On the thread that took it. */
+	void (*unserved)(void *arg, uint64_t nodeid, uint64_t offset, uint64_t len);
 	/* NULL, or told how many requests wait as data. With serving's lock held. */
 	void (*queued)(void *arg, size_t count);
 	void *arg;

@@ -76,7 +76,10 @@ struct server {
 	struct request_pipe pipe;
 	struct poll_window window;
 	struct client_place client;
-	uint64_t taken;	     /* the request: serving_request_taken() */
+	uint64_t taken; /* the request: serving_request_taken() */
+	struct {
+		uint64_t nodeid, offset, len;
+	} writeback;	     /* what it brings, if in_hand says that it may be one */
 	uint32_t client_pid; /* of the last request in memory; 0: nobody's */
 	bool expects_none;   /* the queue was empty when this was last looked at */
 	bool expects_long;   /* see serving_expect_long() */
@@ -198,6 +201,9 @@ void in_hand_look(struct server *me);
  * @param len      how many: IN_HAND_HEAD, unless the request is shorter
  */
 void in_hand_took(struct server *me, const void *request, size_t len);
+
+/** The one that it took has been served: known now, if it was not before. */
+void in_hand_served(struct server *me);
 
 /** Its hand is empty: there was no request, or the one that it took is known. */
 void in_hand_empty(struct server *me);

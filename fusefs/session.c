@@ -145,6 +145,22 @@ static void tell_subject(void *arg, uint64_t nodeid, struct serving_subject *ret
 	inode_put(inode, 1);
 }
 
+/* To the fence it has come and gone all the same (F4). */
+static void tell_unserved(void *arg, uint64_t nodeid, uint64_t offset, uint64_t len)
+{
+	struct daemon *daemon = arg;
+	struct inode *inode = inode_table_find_nodeid(daemon->inodes, nodeid);
+	const uint64_t room = CL_RANGE_EOF - offset;
+
+	if (!inode)
+		return;
+	if (inode->mapping)
+		cl_gate_refused(
+			inode->mapping,
+			(struct cl_range){offset, offset + (len < room ? len : room)});
+	inode_put(inode, 1);
+}
+
 static void count_queued(void *arg, size_t count)
 {
 	background_places_queued(arg, count);
@@ -164,6 +180,7 @@ static int create_serving(struct daemon *daemon)
 		.pipe_bytes = daemon->max_request_bytes,
 		.readahead_share = READAHEAD_SHARE,
 		.subject = tell_subject,
+		.unserved = tell_unserved,
 		.queued = count_queued,
 		.arg = daemon,
 	};

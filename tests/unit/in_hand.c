@@ -20,7 +20,7 @@
 static struct fuse_session *session;
 static struct serving *serving;
 static pthread_t runner;
-static _Atomic unsigned served;
+static _Atomic unsigned served, refused;
 static sem_t held, release;
 
 /* Numbers say what is done with a request. */
@@ -38,6 +38,16 @@ static void serve(unsigned number)
 	atomic_fetch_add(&served, 1);
 }
 
+/* What nobody has said anything of, libfuse has answered. */
+static void count_refused(void *arg, uint64_t nodeid, uint64_t offset, uint64_t len)
+{
+	(void)arg;
+	(void)nodeid;
+	(void)offset;
+	(void)len;
+	atomic_fetch_add(&refused, 1);
+}
+
 static void *run(void *arg)
 {
 	ck_assert_int_eq(serving_run(serving), 0);
@@ -47,6 +57,7 @@ static void *run(void *arg)
 static void setup(void)
 {
 	atomic_store(&served, 0);
+	atomic_store(&refused, 0);
 	sem_init(&held, 0, 0);
 	sem_init(&release, 0, 0);
 	session = fake_session_new(serve);
@@ -54,7 +65,8 @@ static void setup(void)
 					      .threads_max = THREADS,
 					      .threads_bound = 4 * THREADS,
 					      .share = 4 * THREADS,
-					      .device_share = 4 * THREADS};
+					      .device_share = 4 * THREADS,
+					      .unserved = count_refused};
 
 	ck_assert_int_eq(serving_create(&config, &serving), 0);
 	ck_assert_int_eq(pthread_create(&runner, NULL, run, NULL), 0);
@@ -134,6 +146,29 @@ static void *send_writebacks(void *arg)
 	return arg;
 }
 
+/* And before it is known: whoever waits for that finds it counted. */
+START_TEST(a_writeback_that_libfuse_refuses_is_told_of)
+{
+	send_and_hold(HOLD, FUSE_WRITE, FUSE_WRITE_CACHE);
+	sem_post(&release);
+	ck_assert_int_eq(serving_await_known(serving, FOREVER), 0);
+	ck_assert_uint_eq(atomic_load(&refused), 1);
+}
+END_TEST
+
+START_TEST(what_came_to_the_gate_or_is_no_writeback_is_not)
+{
+	send_and_hold(HOLD_KNOWN, FUSE_WRITE, FUSE_WRITE_CACHE);
+	send_and_hold(HOLD, FUSE_WRITE, 0);
+	send_and_hold(HOLD, FUSE_READ, 0);
+	for (int i = 0; i < 3; i++)
+		sem_post(&release);
+	await_served(3);
+	ck_assert_int_eq(serving_await_known(serving, FOREVER), 0);
+	ck_assert_uint_eq(atomic_load(&refused), 0);
+}
+END_TEST
+
 START_TEST(what_is_taken_meanwhile_is_not_waited_for)
 {
 	pthread_t sender;
@@ -172,6 +207,8 @@ int main(void)
 	tcase_add_test(tcase, a_writeback_is_in_hand_until_it_is_known);
 	tcase_add_test(tcase, a_writeback_that_is_at_the_gate_is_not_waited_for);
 	tcase_add_test(tcase, anything_else_is_known_at_once_however_long_it_is_served);
+	tcase_add_test(tcase, a_writeback_that_libfuse_refuses_is_told_of);
+	tcase_add_test(tcase, what_came_to_the_gate_or_is_no_writeback_is_not);
 	tcase_add_test(tcase, what_is_taken_meanwhile_is_not_waited_for);
 	tcase_add_test(tcase, requests_that_take_a_place_in_the_background_are_counted);
 	suite_add_tcase(suite, tcase);
