@@ -79,6 +79,7 @@ struct inode {
 	_Atomic unsigned open_dirs; /* directories: how often it is open on the mount */
 	_Atomic bool unlinked;	    /* the last name has gone, as far as we know */
 	_Atomic unsigned executing; /* open files that are being executed */
+	_Atomic bool dropped;	    /* the kernel has been told to drop pages of it */
 	_Atomic bool torn;	    /* a range operation broke off half way */
 	_Atomic int refused;	    /* why the last one was not begun: an errno, or 0 */
 	_Atomic uint64_t failure_told; /* coarse clock: the log's last word of a failed

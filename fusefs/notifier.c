@@ -48,6 +48,7 @@ int notifier_invalidate(struct inode *inode, struct cl_range range)
 	assert(daemon_may_wait_for_kernel(inode->daemon));
 	if (range.start >= range.end)
 		return 0;
+	atomic_store(&inode->dropped, true);
 	/* Its pages may be locked for requests that wait as data, and be written to. */
 	serving_hurry(inode->daemon->serving, &hurry, inode->nodeid);
 	/* Length 0 stands for "to the end". */

@@ -27,6 +27,8 @@
 
 #include "append.h"
 #include "credentials.h"
+#include "held_answer.h"
+#include "log.h"
 #include "long_write.h"
 #include "notifier.h"
 #include "open_file.h"
@@ -109,6 +111,53 @@ static void answer(fuse_req_t req, ssize_t n)
 		reply_status(req, (int)n);
 	else
 		fuse_reply_write(req, (size_t)n);
+}
+
+/* Of a program's that is not in the file, or not all of it. */
+struct failed_write {
+	fuse_req_t req;
+	struct inode *inode;
+	ssize_t n; /* or a negative errno */
+};
+
+static void answer_failed(void *arg, int status)
+{
+	struct failed_write *failed = arg;
+
+	if (status < 0)
+		log_inode(LOG_WARNING, failed->inode,
+			  "a write failed, and the kernel goes on showing its bytes to "
+			  "who has the file mapped: %s",
+			  strerror(-status));
+	answer(failed->req, failed->n);
+	free(failed);
+}
+
+/*
+ * The kernel shows the bytes, and declares their pages not up to date when it hears of
+ * the failure; but who has mapped them goes on seeing them, and what he stores there is
+ * lost when somebody reads the page (and __folio_mark_dirty() warns of it). So they are
+ * dropped first. The gate has been left.
+ */
+static void answer_program(fuse_req_t req, struct inode *inode, ssize_t n, size_t len,
+			   uint64_t offset)
+{
+	const size_t done = n > 0 ? (size_t)n : 0;
+	struct failed_write *failed;
+	struct shown_pages pages;
+
+	if (done < len && inode->mapping) {
+		pages = shown_pages_of(inode, offset + done, len - done);
+		failed = shown_pages_any(&pages) ? malloc(sizeof(*failed)) : NULL;
+		if (failed) {
+			*failed = (struct failed_write){req, inode, n};
+			if (held_answer_start(req, inode, &pages, answer_failed,
+					      failed) == 0)
+				return;
+			free(failed);
+		}
+	}
+	answer(req, n);
 }
 
 /* Of a writeback: where tests hold it. */
@@ -196,6 +245,13 @@ static void run(struct parked_request *parked)
 		n = write_bytes(req, inode, request->writepage, request->data,
 				request->len, request->offset);
 	notifier_tell_mode(inode, mode);
+	if (!request->writepage && n < (ssize_t)request->len) {
+		parked_request_leave(parked);
+		answer_program(req, inode, n, request->len, request->offset);
+		free(request);
+		open_file_put(file);
+		return;
+	}
 	if (REQUEST_BROKEN(fence_answer)) {
 		parked_request_leave(parked);
 		answer_page(req, request->writepage, n);
@@ -212,13 +268,15 @@ static void run(struct parked_request *parked)
 static void refuse(fuse_req_t req, struct inode *inode, bool writepage, size_t len,
 		   uint64_t offset, int status)
 {
-	if (!writepage || !inode->mapping) {
-		reply_status(req, status);
+	if (!writepage) {
+		answer_program(req, inode, status, len, offset);
 		return;
 	}
 	inode_get(inode); /* once it is answered the kernel may forget it */
 	reply_status(req, status);
-	cl_gate_refused(inode->mapping, (struct cl_range){offset, offset + len});
+	if (inode->mapping)
+		cl_gate_refused(inode->mapping,
+				(struct cl_range){offset, offset + len});
 	inode_put(inode, 1);
 }
 
@@ -288,6 +346,12 @@ static void write_now_or_park(fuse_req_t req, struct open_file *file, bool write
 	}
 	serving_request_known();
 	n = write_bytes(req, inode, writepage, buf, len, offset);
+	if (!writepage && n < (ssize_t)len) {
+		cl_gate_leave(inode->mapping, &entry);
+		answer_program(req, inode, n, len, offset);
+		open_file_put(file);
+		return;
+	}
 	if (REQUEST_BROKEN(fence_answer)) {
 		cl_gate_leave(inode->mapping, &entry);
 		answer_page(req, writepage, n);
@@ -313,7 +377,7 @@ static void write_file(fuse_req_t req, struct open_file *file,
 
 	if (!writepage && !append && !clears_setid &&
 	    long_write_try(req, inode, buf, offset, &n)) {
-		answer(req, n);
+		answer_program(req, inode, n, buf->size, offset);
 		open_file_put(file);
 		return;
 	}

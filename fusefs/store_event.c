@@ -33,7 +33,7 @@ static const char *const outcome[] = {
 		"was interrupted and has been undone: the file is as before it",
 	[STORE_EVENT_GONE] = "was interrupted, and its file has been deleted since",
 	[STORE_EVENT_LIVE] =
-		"is being done, or was at this moment, by another foldfs on this SOURCE; left alone",
+		"is being done by another foldfs on this SOURCE; left alone",
 	[STORE_EVENT_BLOCKED] =
 		"was interrupted and can be neither finished nor undone now, so the file is "
 		"not served (EIO): make room on the store, let the daemon's user read "

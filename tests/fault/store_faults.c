@@ -227,6 +227,44 @@ START_TEST(a_mapped_page_that_could_not_be_written_is_told_by_msync)
 }
 END_TEST
 
+/* The kernel had the bytes in its pages before it asked, and mappings see those. Whole
+ * pages, parts of one, of several, a long one: what was there before is there, by load
+ * and by read(2), and what is stored there afterwards stays. */
+START_TEST(a_write_that_fails_leaves_nothing_in_mappings)
+{
+	static const struct {
+		off_t offset;
+		size_t len;
+	} writes[] = {{0, PAGE}, {100, 50}, {PAGE - 10, 20}, {10, 3 * PAGE}, {0, 256 * 1024}};
+	const size_t size = 512 * 1024;
+	char *const bytes = malloc(size), *const got = malloc(size);
+	const int fd = make_file("f", size, 1);
+	char *map = map_shared(fd, size);
+
+	if (writes_back())
+		skip("what is written later does not fail");
+	memset(bytes, 'w', size);
+	for (size_t i = 0; i < sizeof(writes) / sizeof(writes[0]); i++) {
+		memory_has_bytes(map, 0, size, 1);
+		arm("f", "store-write-eio");
+		fails_with(EIO, pwrite(fd, bytes, writes[i].len, writes[i].offset));
+		memory_has_bytes(map, 0, size, 1);
+		arm("f", "none");
+		fails_with(EIO, fsync(fd)); /* of that write */
+		map[writes[i].offset + 7] ^= 1;
+		read_all(fd, got, size, 0);
+		ck_assert_msg(memcmp(map, got, size) == 0, "after write %zu", i);
+		map[writes[i].offset + 7] ^= 1;
+		ok(msync(map, size, MS_SYNC));
+		store_has("f", 0, size, 1);
+	}
+	ok(munmap(map, size));
+	ok(close(fd));
+	free(bytes);
+	free(got);
+}
+END_TEST
+
 START_TEST(a_full_store_takes_what_it_can_and_says_so_to_who_wrote)
 {
 	const int fd = make_file("f", PAGE, 1);
@@ -429,6 +467,7 @@ void describe(void)
 	everyone(a_closed_file_is_held_until_its_pages_are_taken_and_no_longer);
 	everyone(a_mapped_page_that_could_not_be_written_is_told_by_close);
 	everyone(a_mapped_page_that_could_not_be_written_is_told_by_msync);
+	everyone(a_write_that_fails_leaves_nothing_in_mappings);
 	everyone(a_full_store_takes_what_it_can_and_says_so_to_who_wrote);
 	everyone(short_writes_are_completed);
 	everyone(long_writes_that_fall_short_are_completed);
