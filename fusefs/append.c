@@ -212,8 +212,10 @@ static void park(const struct appending *a, const struct cl_gate_entry *entry)
 	struct append_request *request = malloc(sizeof(*request) + a->len);
 
 	if (!request) {
-		reply_status(a->req, -ENOMEM);
-		open_file_put(a->file);
+		struct appending failed = *a;
+
+		failed.n = -ENOMEM;
+		finish(&failed);
 		return;
 	}
 	*request = (struct append_request){
@@ -239,6 +241,7 @@ void append_and_answer(fuse_req_t req, struct open_file *file, const char *buf,
 		.len = len,
 		.offset = offset,
 		.clears_setid = file->inode->mode & (S_ISUID | S_ISGID),
+		.mode = file->inode->mode,
 	};
 	struct cl_gate_entry entry = entry_for(&a);
 

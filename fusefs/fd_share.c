@@ -50,9 +50,10 @@ static bool is_left(const struct daemon *daemon, const struct holder *holder)
 	return others < limit && held + EACH <= (limit - others) / 2;
 }
 
+/* Root is nobody's enemy here: he could end the daemon. */
 static bool counts(const struct daemon *daemon, uint32_t account)
 {
-	return daemon->options.allow_other && account != ACCOUNT_OURS;
+	return daemon->options.allow_other && account != ACCOUNT_OURS && account != 0;
 }
 
 bool fd_share_left(struct daemon *daemon, uint32_t account)

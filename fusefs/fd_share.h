@@ -12,7 +12,7 @@
  * something is left for whoever comes next. Who wants more gets ENFILE.
  *
  * A file that several have open is held by who was first. Inodes that the kernel only
- * knows are nobody's.
+ * knows are nobody's, and what root has open does not count.
  */
 
 #include "daemon.h"
@@ -22,7 +22,7 @@
 bool fd_share_left(struct daemon *daemon, uint32_t account);
 
 /** For a file or a directory that is about to be opened.
- *  @param account  who opens it; ACCOUNT_OURS is not counted
+ *  @param account  who opens it; ACCOUNT_OURS and 0 are not counted
  *  @return 0; -ENFILE, which has been logged; -ENOMEM
  *  Any thread. Locks taken: fd_share.c's, a leaf. */
 int fd_share_take(struct daemon *daemon, uint32_t account);
