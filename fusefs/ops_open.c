@@ -137,7 +137,8 @@ static int get_file(fuse_req_t req, struct inode *inode, struct fuse_file_info *
 		return -EIO;
 	if (inode->daemon->privileged && !owner_may(req, inode, mask))
 		status = credentials_may(req, inode, mask);
-	return status < 0 ? status : open_file_get(inode, fi->flags, account_of(req, inode), fi);
+	return status < 0 ? status
+			  : open_file_get(inode, fi->flags, account_of(req, inode), fi);
 }
 
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)

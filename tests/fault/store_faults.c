@@ -235,7 +235,8 @@ START_TEST(a_write_that_fails_leaves_nothing_in_mappings)
 	static const struct {
 		off_t offset;
 		size_t len;
-	} writes[] = {{0, PAGE}, {100, 50}, {PAGE - 10, 20}, {10, 3 * PAGE}, {0, 256 * 1024}};
+	} writes[] = {
+		{0, PAGE}, {100, 50}, {PAGE - 10, 20}, {10, 3 * PAGE}, {0, 256 * 1024}};
 	const size_t size = 512 * 1024;
 	char *const bytes = malloc(size), *const got = malloc(size);
 	const int fd = make_file("f", size, 1);
