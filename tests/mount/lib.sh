@@ -335,6 +335,7 @@ cleanup() {
 		umount "$dir" 2>/dev/null || umount -l "$dir"
 	done
 	[ -n "${SHM:-}" ] && rm -rf "$SHM"
+	[ -n "${GROUP:-}" ] && [ -d "$GROUP" ] && rmdir "$GROUP"
 	if [ -n "$WORK" ] && [ -z "${FOLDFS_TEST_KEEP:-}" ]; then
 		rm -rf --one-file-system "$WORK"
 	elif [ -n "$WORK" ]; then
