@@ -20,6 +20,7 @@
 
 #include "cachelayer/range_op.h"
 #include "mount_path.h"
+#include "timed_cond.h"
 #include "worker_pool.h"
 
 /* Milliseconds; on a slow machine so many steps of it, at most a second. */
@@ -79,7 +80,6 @@ static void run(struct job *job)
 static struct bulk_flush *create(struct inode *inode, struct cl_range range, pid_t pid)
 {
 	struct bulk_flush *flush = calloc(1, sizeof(*flush));
-	pthread_condattr_t attr;
 
 	if (!flush)
 		return NULL;
@@ -91,10 +91,7 @@ static struct bulk_flush *create(struct inode *inode, struct cl_range range, pid
 	flush->range = range;
 	flush->refs = 2;
 	pthread_mutex_init(&flush->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&flush->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	timed_cond_init(&flush->changed);
 	return flush;
 }
 
@@ -102,13 +99,8 @@ static struct timespec deadline_of(const struct daemon *daemon)
 {
 	const uint64_t steps_ns = WAIT_STEPS * cl_cache_step_ns(daemon->cache);
 	const uint64_t wait_ns = (uint64_t)WAIT_MS * 1000000;
-	struct timespec deadline;
 
-	clock_gettime(CLOCK_MONOTONIC, &deadline);
-	deadline.tv_nsec += (long)(steps_ns > wait_ns ? steps_ns : wait_ns);
-	deadline.tv_sec += deadline.tv_nsec / 1000000000;
-	deadline.tv_nsec %= 1000000000;
-	return deadline;
+	return deadline_after(steps_ns > wait_ns ? steps_ns : wait_ns);
 }
 
 void bulk_flush(struct inode *inode, struct cl_range range, pid_t pid)

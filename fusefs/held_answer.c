@@ -5,12 +5,12 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 #include <urcu/compiler.h>
 
 #include "account.h"
 #include "notifier.h"
 #include "parked_request.h"
+#include "timed_cond.h"
 #include "worker_pool.h"
 
 /* To drop a few pages takes a thousandth. Nothing but an error depends on it. */
@@ -120,13 +120,9 @@ static void drop(struct job *job)
 static bool wait_until_dropped(struct held_answer *held, enum dropped dropped,
 			       uint64_t ns)
 {
-	struct timespec deadline;
+	const struct timespec deadline = deadline_after(ns);
 	int status = 0;
 
-	clock_gettime(CLOCK_MONOTONIC, &deadline);
-	ns += (uint64_t)deadline.tv_nsec;
-	deadline.tv_sec += (time_t)(ns / 1000000000);
-	deadline.tv_nsec = (long)(ns % 1000000000);
 	while (held->dropped < dropped && status == 0)
 		status = pthread_cond_timedwait(&held->changed, &held->lock, &deadline);
 	return held->dropped >= dropped;
@@ -177,7 +173,6 @@ int held_answer_start(fuse_req_t req, struct inode *inode,
 {
 	struct daemon *daemon = inode->daemon;
 	struct held_answer *held = calloc(1, sizeof(*held));
-	pthread_condattr_t attr;
 
 	if (!held)
 		return -ENOMEM;
@@ -192,10 +187,7 @@ int held_answer_start(fuse_req_t req, struct inode *inode,
 	held->arg = arg;
 	held->refs = 2;
 	pthread_mutex_init(&held->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&held->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	timed_cond_init(&held->changed);
 	/* Not behind revalidations, which wait for pages that are locked until this is
 	 * answered; nor the answer among those that call the mount, who may all wait for
 	 * it. */

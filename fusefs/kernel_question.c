@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "request_hold.h"
+#include "timed_cond.h"
 #include "worker_pool.h"
 
 struct question {
@@ -28,16 +29,12 @@ struct question {
 static struct question *question_new(void)
 {
 	struct question *question = calloc(1, sizeof(*question));
-	pthread_condattr_t attr;
 
 	if (!question)
 		return NULL;
 	question->refs = 2;
 	pthread_mutex_init(&question->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&question->answered_cond, &attr);
-	pthread_condattr_destroy(&attr);
+	timed_cond_init(&question->answered_cond);
 	return question;
 }
 

@@ -10,10 +10,10 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <time.h>
 
 #include "log.h"
 #include "shutdown.h"
+#include "timed_cond.h"
 
 /* So many of them are what the user has allowed. */
 #define LOOKS 10
@@ -71,13 +71,9 @@ static void abort_for(struct daemon *daemon, const struct kernel_wait *stuck)
 /* Until it is told to stop, or for so long. Required: lock. */
 static void doze(uint64_t ns)
 {
-	struct timespec deadline;
+	const struct timespec deadline = deadline_after(ns);
 	int status = 0;
 
-	clock_gettime(CLOCK_MONOTONIC, &deadline);
-	ns += (uint64_t)deadline.tv_nsec;
-	deadline.tv_sec += (time_t)(ns / 1000000000);
-	deadline.tv_nsec = (long)(ns % 1000000000);
 	while (!stopping && status == 0)
 		status = pthread_cond_timedwait(&stopped_cond, &lock, &deadline);
 }
@@ -104,15 +100,11 @@ static void *watch(void *arg)
 
 int kernel_wait_watch(struct daemon *daemon)
 {
-	pthread_condattr_t attr;
 	int error;
 
 	if (daemon->options.abort_stuck_s == 0)
 		return 0;
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&stopped_cond, &attr);
-	pthread_condattr_destroy(&attr);
+	timed_cond_init(&stopped_cond);
 	error = pthread_create(&watcher, NULL, watch, daemon);
 	watching = error == 0;
 	return -error;

@@ -20,6 +20,7 @@
 #include "kernel_wait.h"
 #include "log.h"
 #include "store_stat.h"
+#include "timed_cond.h"
 #include "worker_pool.h"
 
 /* 200 a second: nothing that shows in anybody's measurements. */
@@ -106,8 +107,7 @@ static void *look(void *arg)
 	(void)arg;
 	pthread_mutex_lock(&rounds.lock);
 	while (!rounds.stopping) {
-		clock_gettime(CLOCK_MONOTONIC, &due);
-		due.tv_sec += LOOK_EVERY_S;
+		due = deadline_after((uint64_t)LOOK_EVERY_S * 1000000000);
 		if (pthread_cond_timedwait(&rounds.changed, &rounds.lock, &due) !=
 			    ETIMEDOUT ||
 		    rounds.telling)
@@ -121,13 +121,9 @@ static void *look(void *arg)
 
 int removed_behind_start(struct daemon *daemon)
 {
-	pthread_condattr_t attr;
 	int status;
 
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&rounds.changed, &attr);
-	pthread_condattr_destroy(&attr);
+	timed_cond_init(&rounds.changed);
 	rounds.job = (struct job){.run = tell, .account = ACCOUNT_OURS};
 	rounds.daemon = daemon;
 	status = -pthread_create(&rounds.thread, NULL, look, NULL);

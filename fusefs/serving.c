@@ -18,6 +18,7 @@
 #include "new_requests.h"
 #include "runnable.h"
 #include "serving_internal.h"
+#include "timed_cond.h"
 #include "waiting_reads.h"
 
 void serving_end(struct serving *serving, int status)
@@ -124,17 +125,13 @@ static bool serve(struct server *me)
 static struct server *make_server(struct serving *serving)
 {
 	struct server *server = calloc(1, sizeof(*server));
-	pthread_condattr_t attr;
 
 	if (!server)
 		return NULL;
 	server->serving = serving;
 	server->pipe = REQUEST_PIPE_NONE;
 	server->window.ns_max = serving->config.poll_ns_max;
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&server->called, &attr);
-	pthread_condattr_destroy(&attr);
+	timed_cond_init(&server->called);
 	return server;
 }
 

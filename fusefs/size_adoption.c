@@ -20,6 +20,7 @@
 
 #include "cachelayer/range_op.h"
 #include "mount_path.h"
+#include "timed_cond.h"
 #include "worker_pool.h"
 
 /* How long anybody waits for the kernel: a second, on a slow machine up to four. */
@@ -219,7 +220,6 @@ static void start_attempt(struct adoption *adoption, struct attempt *attempt, pi
 static struct adoption *adoption_create(struct inode *inode)
 {
 	struct adoption *adoption = calloc(1, sizeof(*adoption));
-	pthread_condattr_t attr;
 
 	if (!adoption)
 		return NULL;
@@ -228,19 +228,14 @@ static struct adoption *adoption_create(struct inode *inode)
 	adoption->refs = 1;
 	adoption->status = -ETIMEDOUT;
 	pthread_mutex_init(&adoption->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&adoption->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	timed_cond_init(&adoption->changed);
 	return adoption;
 }
 
 /* Until no attempt runs any more, or for so long. Required: the adoption's lock. */
 static void wait_for(struct adoption *adoption, uint64_t ns)
 {
-	const uint64_t until = now_ns() + ns;
-	const struct timespec deadline = {(time_t)(until / 1000000000),
-					  (long)(until % 1000000000)};
+	const struct timespec deadline = deadline_after(ns);
 	int status = 0;
 
 	while (adoption->running > 0 && status == 0)

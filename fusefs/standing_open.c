@@ -17,6 +17,7 @@
 #include "account.h"
 #include "log.h"
 #include "store_stat.h"
+#include "timed_cond.h"
 
 #define SECOND_NS UINT64_C(1000000000)
 #define TICK_NS	  UINT64_C(10000000) /* the coarsest clock's */
@@ -207,17 +208,13 @@ static void *close_what_is_due(void *arg)
 
 int standing_open_start(struct daemon *daemon)
 {
-	pthread_condattr_t attr;
 	int status;
 
 	if (!daemon->options.no_open)
 		return 0;
 	for (unsigned class = 0; class < STANDING_CLASSES; class ++)
 		CDS_INIT_LIST_HEAD(&standing.lists[class]);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&standing.changed, &attr);
-	pthread_condattr_destroy(&attr);
+	timed_cond_init(&standing.changed);
 	status = -pthread_create(&standing.thread, NULL, close_what_is_due, NULL);
 	standing.started = status == 0;
 	if (status < 0)

@@ -16,6 +16,7 @@
  */
 
 #include "worker_pool.h"
+#include "timed_cond.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -248,7 +249,6 @@ int worker_pool_create(const struct worker_pool_config *config,
 		       struct worker_pool **ret_pool)
 {
 	struct worker_pool *pool = calloc(1, sizeof(*pool));
-	pthread_condattr_t attr;
 	int status;
 
 	assert(config->threads_max > 0 && config->active_max > 0 &&
@@ -262,12 +262,9 @@ int worker_pool_create(const struct worker_pool_config *config,
 	pool->last = &pool->first;
 	CDS_INIT_LIST_HEAD(&pool->running);
 	pthread_mutex_init(&pool->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&pool->work, &attr);
-	pthread_cond_init(&pool->quiet, &attr);
-	pthread_cond_init(&pool->gone, &attr);
-	pthread_condattr_destroy(&attr);
+	timed_cond_init(&pool->work);
+	timed_cond_init(&pool->quiet);
+	timed_cond_init(&pool->gone);
 
 	pthread_mutex_lock(&pool->lock);
 	status = add_thread(pool);
