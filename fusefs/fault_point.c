@@ -307,7 +307,7 @@ static int plain(unsigned call, int fd)
 	int status;
 
 	while ((status = strike(call, fd, &len)) == FAULT_HOLDS)
-		sleep_ms(1);
+		sleep_ms(FAULT_POLL_MS);
 	if (status < 0)
 		errno = -status;
 	return status < 0 ? -1 : 0;

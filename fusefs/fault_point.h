@@ -23,7 +23,10 @@
 
 /** What fault_notification() says of one that does not return yet. A store's call that
  *  does not return is held by the fault itself, until another one is armed. */
-#define FAULT_HOLDS 1
+#define FAULT_HOLDS   1
+/** How often who is held looks whether he still is. Dozens may be: whoever counts how many
+ *  of our threads want a processor (own_threads.h) must not find one of them each time. */
+#define FAULT_POLL_MS 50
 
 #ifdef FOLDFS_TEST_POINTS
 

@@ -11,8 +11,6 @@
 #include "kernel_wait.h"
 #include "serving.h"
 
-#define FAULT_POLL_US 1000
-
 static int notify(struct inode *inode, off_t offset, off_t len)
 {
 	struct fuse_session *session = inode->daemon->session;
@@ -24,7 +22,7 @@ static int notify(struct inode *inode, off_t offset, off_t len)
 				     : "a notification of pages");
 	while ((status = fault_notification(inode->fd)) == FAULT_HOLDS &&
 	       !fuse_session_exited(session))
-		usleep(FAULT_POLL_US);
+		usleep(FAULT_POLL_MS * 1000);
 	if (status == 0)
 		status = fuse_lowlevel_notify_inval_inode(session, inode->nodeid,
 							  offset, len);

@@ -64,7 +64,8 @@ wait_until() {
 }
 
 # make_memory_group BYTES: a memory control group with this limit, GROUP, of either version.
-# Returns 1, and says so, where there cannot be one: in many containers.
+# Returns 1, and says so, where there cannot be one: in many containers. Then the test is to
+# return 77.
 make_memory_group() {
 	local root file
 	for root in /sys/fs/cgroup/memory /sys/fs/cgroup /sys/fs/cgroup/unified; do
