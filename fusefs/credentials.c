@@ -127,23 +127,29 @@ static int know_own_caps(void)
 	return status;
 }
 
+void credentials_own_changed(void)
+{
+	assert(thread.taken == NOTHING);
+	thread.own_caps_known = false;
+}
+
 /* -------------------------------------------------------------- taking and giving */
 
-static bool could_give_back(void)
+/* Capabilities first: the rest takes them. */
+static int try_to_give_back(void)
 {
 	const bool all = thread.taken == EVERYTHING;
-	bool given = true;
+	int status = 0;
 
-	/* Capabilities first: the rest takes them. */
 	if (all || thread.taken == OWN)
-		given &= caps_set(thread.own_caps) == 0;
-	if (all || thread.taken == IDS || thread.taken == USER_ONLY)
-		given &= take_user(0) == 0;
-	if (all || thread.taken == IDS)
-		given &= take_group(getegid()) == 0;
-	if (all && thread.more.group_count > 0)
-		given &= take_groups(0, NULL) == 0;
-	return given;
+		status = caps_set(thread.own_caps);
+	if (status == 0 && (all || thread.taken == IDS || thread.taken == USER_ONLY))
+		status = take_user(0);
+	if (status == 0 && (all || thread.taken == IDS))
+		status = take_group(getegid());
+	if (status == 0 && all && thread.more.group_count > 0)
+		status = take_groups(0, NULL);
+	return status;
 }
 
 static bool wait_to_try_again(unsigned *tries)
@@ -160,12 +166,13 @@ static bool wait_to_try_again(unsigned *tries)
 static void give_back(void)
 {
 	unsigned tries = 0;
+	int status;
 
-	while (!could_give_back()) {
+	while ((status = try_to_give_back()) < 0) {
 		if (wait_to_try_again(&tries))
 			continue;
 		log_msg(LOG_CRIT, "a thread cannot give its caller's rights back: %s",
-			strerror(ENOMEM));
+			strerror(-status));
 		abort();
 	}
 }

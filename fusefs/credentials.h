@@ -58,6 +58,11 @@ int credentials_enter_bytes(fuse_req_t req, int fd);
  *  until credentials_leave(). Whoever runs us, and with or without capabilities. */
 void credentials_enter_own(void);
 
+/** Our own capabilities are others from now on: a thread that has taken any before must
+ *  not give back what was its own then, which the kernel refuses for ever. To be called
+ *  while there is one thread and nothing is taken. */
+void credentials_own_changed(void);
+
 /** Take the file's owner's user id, for bytes that are written with no caller: unless
  *  the thread has a caller's by now, or the owner is root. Set-id bits stay, as they do
  *  when a page that was stored to is written back.

@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "credentials.h"
 #include "log.h"
 
 /* What serving takes, all of which goes from the effective ones by itself while a
@@ -63,4 +64,5 @@ void privileges_reduce(void)
 	if (syscall(SYS_capset, &header, caps) < 0)
 		log_msg(LOG_WARNING, "cannot give up capabilities: %s",
 			strerror(errno));
+	credentials_own_changed();
 }
