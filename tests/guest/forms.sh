@@ -30,7 +30,8 @@ long_pieces() {
 	local store world
 	echo "oracle:${STORES// /+}:600"
 	for store in $STORES; do echo "foldx:$store:20000"; done
-	echo tests:unit:--suite+unit+--no-suite+interleaving
+	# What the tests reach of the library is the same on each kernel, and takes a build.
+	echo tests:unit:--suite+unit+--no-suite+interleaving+--no-suite+coverage
 	# Unquoted they would be names of files.
 	while read -r world; do echo "tests:$world"; done < <(xargs -n 1 <<<"$WORLDS")
 	echo tests:interleaving:--suite+interleaving
