@@ -13,6 +13,18 @@
 #include "rekey.h"
 #include "test_point.h"
 
+const char *cl_range_op_name(enum cl_range_op_kind kind)
+{
+	static const char *const names[] = {
+		[CL_COLLAPSE] = "collapse", [CL_INSERT] = "insert",
+		[CL_PUNCH] = "punch",	    [CL_ZERO] = "zero",
+		[CL_MOVE] = "move",
+	};
+
+	return (size_t)kind < sizeof(names) / sizeof(names[0]) ? names[kind]
+							       : "operation";
+}
+
 /* ------------------------------------------------------------------- validation */
 
 static bool aligned(uint64_t offset)

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "inode_log.h"
 #include "inode_table.h"
 #include "log.h"
 #include "memory_limit.h"

@@ -6,23 +6,13 @@
 #include <errno.h>
 #include <string.h>
 
-static const struct {
-	const char *attribute;
-	const char *name;
-} operations[] = {
-	[CL_COLLAPSE] = {"collapse_range", "collapse"},
-	[CL_INSERT] = {"insert_range", "insert"},
-	[CL_PUNCH] = {"punch_hole", "punch"},
-	[CL_ZERO] = {"zero_range", "zero"},
-	[CL_MOVE] = {"move_range", "move"},
+static const char *const attributes[] = {
+	[CL_COLLAPSE] = "collapse_range", [CL_INSERT] = "insert_range",
+	[CL_PUNCH] = "punch_hole",	  [CL_ZERO] = "zero_range",
+	[CL_MOVE] = "move_range",
 };
 
-#define NOPERATIONS (sizeof(operations) / sizeof(operations[0]))
-
-const char *control_operation_name(enum cl_range_op_kind kind)
-{
-	return (size_t)kind < NOPERATIONS ? operations[kind].name : "operation";
-}
+#define NOPERATIONS (sizeof(attributes) / sizeof(attributes[0]))
 
 struct text {
 	const char *at;
@@ -80,7 +70,7 @@ int control_value_parse(const char *name, const char *value, size_t size,
 	for (size_t kind = 0; kind < NOPERATIONS; kind++) {
 		struct cl_range_op op = {.kind = (enum cl_range_op_kind)kind};
 
-		if (strcmp(name + prefix_len, operations[kind].attribute) != 0)
+		if (strcmp(name + prefix_len, attributes[kind]) != 0)
 			continue;
 		if (!parse_ranges(&text, &op))
 			return -EINVAL;

@@ -26,7 +26,4 @@
 int control_value_parse(const char *name, const char *value, size_t size,
 			struct cl_range_op *ret_op);
 
-/** The name of an operation, for people: "collapse". */
-const char *control_operation_name(enum cl_range_op_kind kind);
-
 #endif

@@ -7,7 +7,7 @@
  * trips instead of one (Linux fs/fuse/inode.c, process_init_reply(); mm/filemap.c and
  * fs/inode.c, file_remove_privs()). What we promise with it we keep anyway: writes,
  * truncations and the like reach the store with its caller's privilege at most
- * (credentials.h), so the store clears what is to be cleared; see also setattr_rest().
+ * (credentials.h), so the store clears what is to be cleared; see also ops_setattr.c.
  *
  * Without PARALLEL_DIROPS the kernel holds a lock of the directory's while it asks for a
  * name in it or for its listing (fs/fuse/inode.c, fuse_lock_inode()): everybody in a

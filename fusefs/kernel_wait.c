@@ -12,7 +12,6 @@
 #include <pthread.h>
 
 #include "log.h"
-#include "shutdown.h"
 #include "timed_cond.h"
 
 /* So many of them are what the user has allowed. */
@@ -22,6 +21,8 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t stopped_cond;
 static pthread_t watcher;
 static bool watching;
+/* Set once. */
+static void (*cut)(struct daemon *daemon);
 /* Guarded by lock. */
 static CDS_LIST_HEAD(waits);
 static bool stopping, aborted;
@@ -94,16 +95,17 @@ static void *watch(void *arg)
 		abort_for(daemon, stuck);
 	pthread_mutex_unlock(&lock);
 	if (aborted)
-		shutdown_cut(daemon);
+		cut(daemon);
 	return NULL;
 }
 
-int kernel_wait_watch(struct daemon *daemon)
+int kernel_wait_watch(struct daemon *daemon, void (*cut_connection)(struct daemon *))
 {
 	int error;
 
 	if (daemon->options.abort_stuck_s == 0)
 		return 0;
+	cut = cut_connection;
 	timed_cond_init(&stopped_cond);
 	error = pthread_create(&watcher, NULL, watch, daemon);
 	watching = error == 0;

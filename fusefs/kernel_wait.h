@@ -33,8 +33,10 @@ void kernel_wait_begin(struct kernel_wait *wait, fuse_ino_t nodeid, const char *
 void kernel_wait_end(struct kernel_wait *wait);
 
 /** Look from now on, if options.abort_stuck_s says so. The session stands.
+ *  @param cut  ends the connection at once; called once at most, on a thread of its own,
+ *              with no lock held
  *  @return 0 or a negative errno */
-int kernel_wait_watch(struct daemon *daemon);
+int kernel_wait_watch(struct daemon *daemon, void (*cut)(struct daemon *daemon));
 
 /** Look no more. The session has ended.
  *  @return whether the connection was ended here */

@@ -16,13 +16,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "inode_table.h"
 #include "log_escape.h"
 #include "log_rate.h"
-#include "store_event.h"
 
 /* Two paths, and what is said about them. */
-#define LINE_BYTES (PATH_MAX + STORE_EVENT_TEXT_MAX)
+#define LINE_BYTES (2 * PATH_MAX + 1024)
 
 /* Written while there is one thread. */
 static int log_level = LOG_NOTICE;
@@ -69,8 +67,7 @@ void log_tell_held(bool all)
 	}
 }
 
-/* Whether a line is wanted at all, and not one too many. */
-static bool is_wanted(int level, const char *kind)
+bool log_wants(int level, const char *kind)
 {
 	if (level > log_level)
 		return false;
@@ -84,11 +81,14 @@ static bool is_wanted(int level, const char *kind)
 	return false;
 }
 
-static void write_formatted(int level, const char *format, va_list args)
+void log_wanted(int level, const char *front, const char *format, va_list args)
 {
 	char line[LINE_BYTES];
+	const int used = snprintf(line, sizeof(line), "%s", front);
 
-	vsnprintf(line, sizeof(line), format, args);
+	if (used < 0 || (size_t)used >= sizeof(line))
+		return;
+	vsnprintf(line + used, sizeof(line) - (size_t)used, format, args);
 	write_line(level, line);
 }
 
@@ -96,10 +96,10 @@ void log_msg(int level, const char *format, ...)
 {
 	va_list args;
 
-	if (!is_wanted(level, format))
+	if (!log_wants(level, format))
 		return;
 	va_start(args, format);
-	write_formatted(level, format, args);
+	log_wanted(level, "", format, args);
 	va_end(args);
 }
 
@@ -107,71 +107,10 @@ void log_kind(int level, const char *kind, const char *format, ...)
 {
 	va_list args;
 
-	if (!is_wanted(level, kind))
+	if (!log_wants(level, kind))
 		return;
 	va_start(args, format);
-	write_formatted(level, format, args);
-	va_end(args);
-}
-
-/* The path of an open descriptor below another one, or the whole path if it is not
- * below: a file that was moved out, or deleted. */
-static void path_in_source(const struct inode *inode, char *path, size_t size)
-{
-	char link[32], root[PATH_MAX];
-	ssize_t len, root_len;
-
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", inode->fd);
-	len = readlink(link, path, size - 1);
-	path[len > 0 ? len : 0] = '\0';
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", inode->daemon->source_fd);
-	root_len = readlink(link, root, sizeof(root));
-	if (root_len <= 0 || len < root_len ||
-	    memcmp(path, root, (size_t)root_len) != 0)
-		return;
-	if (len == root_len)
-		snprintf(path, size, ".");
-	else if (root_len == 1)
-		memmove(path, path + 1, (size_t)len);
-	else if (path[root_len] == '/')
-		memmove(path, path + root_len + 1, (size_t)(len - root_len));
-}
-
-static void write_about_inode(int level, struct inode *inode, const char *format,
-			      va_list args)
-{
-	char line[LINE_BYTES], path[PATH_MAX];
-	int used;
-
-	path_in_source(inode, path, sizeof(path));
-	used = snprintf(line, sizeof(line),
-			"inode %llu (%s): ", (unsigned long long)inode->ino, path);
-	if (used < 0 || (size_t)used >= sizeof(line))
-		return;
-	vsnprintf(line + used, sizeof(line) - (size_t)used, format, args);
-	write_line(level, line);
-}
-
-void log_inode(int level, struct inode *inode, const char *format, ...)
-{
-	va_list args;
-
-	if (!is_wanted(level, format))
-		return;
-	va_start(args, format);
-	write_about_inode(level, inode, format, args);
-	va_end(args);
-}
-
-void log_inode_kind(int level, const char *kind, struct inode *inode,
-		    const char *format, ...)
-{
-	va_list args;
-
-	if (!is_wanted(level, kind))
-		return;
-	va_start(args, format);
-	write_about_inode(level, inode, format, args);
+	log_wanted(level, "", format, args);
 	va_end(args);
 }
 

@@ -152,7 +152,7 @@ static int serve(struct daemon *daemon)
 
 	status = shutdown_watch(daemon);
 	if (status == 0)
-		status = kernel_wait_watch(daemon);
+		status = kernel_wait_watch(daemon, shutdown_cut);
 	if (status == 0)
 		status = session_run(daemon);
 	aborted = kernel_wait_stop();

@@ -3,7 +3,8 @@
 #define FUSEFS_OPS_ATTR_H
 
 /*
- * The requests about an inode's attributes, its size excepted: ops_data.h has that.
+ * The requests about an inode's attributes. One file of code per idea: ops_attr.c asks,
+ * ops_setattr.c sets, ops_statx.c answers STATX.
  */
 
 #include "inode_table.h"
@@ -21,15 +22,5 @@ void attr_reply(fuse_req_t req, struct inode *inode);
 
 /** Likewise a STATX (ops_statx.c). */
 void statx_reply(fuse_req_t req, struct inode *inode);
-
-/**
- * Set every attribute but the size, then answer with attributes. Consumes req.
- * @param attr    what to set; only read before this returns
- * @param to_set  FUSE_SET_ATTR_… without FUSE_SET_ATTR_SIZE; may be 0
- * @param fi      NULL or the open file; not used beyond this call
- * Any thread that may wait for the store, no lock held.
- */
-void setattr_rest(fuse_req_t req, struct inode *inode, const struct stat *attr,
-		  int to_set, struct fuse_file_info *fi);
 
 #endif

@@ -27,10 +27,11 @@
 #include "credentials.h"
 #include "fd_pressure.h"
 #include "fd_share.h"
+#include "hidden_name.h"
 #include "inode_table.h"
 #include "listing.h"
-#include "ops_data.h"
 #include "ops_namespace.h"
+#include "refresh.h"
 #include "reply.h"
 #include "store_stat.h"
 

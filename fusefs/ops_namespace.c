@@ -19,20 +19,15 @@
 
 #include "automount.h"
 #include "fd_pressure.h"
-#include "ops_data.h"
+#include "hidden_name.h"
+#include "refresh.h"
 #include "reply.h"
-#include "shift_dir.h"
 #include "size_adoption.h"
 #include "store_stat.h"
 
 #define O_INODE	  (O_PATH | O_NOFOLLOW | O_CLOEXEC)
 /* Deeper than any path the kernel can resolve. */
 #define DEPTH_MAX PATH_MAX
-
-bool name_is_hidden(const struct inode *dir, const char *name)
-{
-	return dir->nodeid == FUSE_ROOT_ID && shift_dir_is_reserved(name);
-}
 
 int name_check(const struct inode *dir, const char *name)
 {
@@ -242,7 +237,7 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	if (status < 0)
 		reply_status(req, status);
 	else if (data_changed_behind(inode))
-		lookup_answer_after_revalidate(req, inode);
+		refresh_then(req, inode, false, entry_reply);
 	else
 		entry_reply_attr(req, inode, &attr, trust);
 }

@@ -45,9 +45,6 @@ void entry_reply_attr(fuse_req_t req, struct inode *inode, const struct stat *at
 void entry_fill(const struct inode *inode, const struct stat *attr, struct trust trust,
 		struct fuse_entry_param *ret_entry);
 
-/** Whether a name is not shown: .foldfs and .foldfs-… in the root (shift_dir.h). */
-bool name_is_hidden(const struct inode *dir, const char *name);
-
 /**
  * Whether a name may be looked up in, or removed from, a directory.
  * @return 0; -EINVAL if it is empty, "." or "..", or contains a slash; -ENOENT if it is

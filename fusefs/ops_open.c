@@ -23,6 +23,7 @@
 #include "notifier.h"
 #include "open_file.h"
 #include "ops_data.h"
+#include "refresh.h"
 #include "reply.h"
 #include "resize.h"
 #include "revalidate.h"

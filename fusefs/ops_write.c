@@ -28,7 +28,7 @@
 #include "append.h"
 #include "credentials.h"
 #include "held_answer.h"
-#include "log.h"
+#include "inode_log.h"
 #include "long_write.h"
 #include "notifier.h"
 #include "open_file.h"

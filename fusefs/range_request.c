@@ -20,13 +20,12 @@
 #include "account.h"
 #include "allocate.h"
 #include "change_guard.h"
-#include "control_value.h"
 #include "credentials.h"
-#include "log.h"
+#include "ending.h"
+#include "inode_log.h"
 #include "open_file.h"
 #include "range_stats.h"
 #include "reply.h"
-#include "shutdown.h"
 #include "size_adoption.h"
 #include "store_range.h"
 #include "upper_kernel.h"
@@ -108,7 +107,7 @@ static enum shift_wish wish(void *arg)
 {
 	const struct range_request *request = arg;
 
-	if (shutdown_is_overdue())
+	if (ending_is_overdue())
 		return SHIFT_STOP;
 	return fuse_req_interrupted(request->req) ? SHIFT_GO_BACK : SHIFT_GO_ON;
 }
@@ -158,24 +157,34 @@ static void tell_guard(struct inode *inode, const struct cl_range_op *op, uint64
 }
 
 /** Step 4, under EXCLUSIVE. */
-static int change_store(void *arg)
+/* With the caller's rights, which store_range's journal must not have. */
+static int change_in_store(struct range_request *request)
 {
-	struct range_request *request = arg;
-	struct inode *inode = request->inode;
-	const uint64_t size = cl_mapping_size(inode->mapping);
 	int status = credentials_enter(request->req, CREDENTIALS_ALL);
 
 	if (status < 0)
 		return status;
-	change_begin(inode);
 	if (request->fallocate_mode) {
-		status = allocate_range(inode->store_write_fd, request->fallocate_mode,
-					request->op.offset, request->op.len);
+		status = allocate_range(request->inode->store_write_fd,
+					request->fallocate_mode, request->op.offset,
+					request->op.len);
 	} else {
 		credentials_pause();
 		status = change_by_store_range(request);
 	}
 	credentials_leave();
+	return status;
+}
+
+static int change_store(void *arg)
+{
+	struct range_request *request = arg;
+	struct inode *inode = request->inode;
+	const uint64_t size = cl_mapping_size(inode->mapping);
+	int status;
+
+	change_begin(inode);
+	status = change_in_store(request);
 	tell_guard(inode, &request->op, size, status);
 	if (status == STORE_BETWEEN) {
 		atomic_store(&inode->torn, true);
@@ -206,9 +215,10 @@ static void run(struct job *job)
 	status = cl_range_op_run(inode->mapping, &request->op,
 				 upper_kernel_ops(inode->daemon), &kernel, INT64_MAX,
 				 change_store, request, &report);
-	range_stats_add(inode, request->op.kind, &report, status);
+	range_stats_add(&inode->range_stats, request->op.kind, &report, status);
+	range_stats_add(&inode->daemon->range_stats, request->op.kind, &report, status);
 	log_inode(LOG_DEBUG, inode, "%s %llu+%llu: %s; %u rounds, %llu notifications",
-		  control_operation_name(request->op.kind),
+		  cl_range_op_name(request->op.kind),
 		  (unsigned long long)request->op.offset,
 		  (unsigned long long)request->op.len, strerror(-status), report.rounds,
 		  (unsigned long long)report.notifications);

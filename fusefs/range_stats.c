@@ -3,9 +3,6 @@
 
 #include "range_stats.h"
 
-#include "daemon.h"
-#include "inode_table.h"
-
 static void raise_to(_Atomic uint64_t *max, uint64_t value)
 {
 	uint64_t old = atomic_load(max);
@@ -14,8 +11,8 @@ static void raise_to(_Atomic uint64_t *max, uint64_t value)
 		;
 }
 
-static void add(struct range_stats *stats, enum cl_range_op_kind kind,
-		const struct cl_range_op_report *report, int status)
+void range_stats_add(struct range_stats *stats, enum cl_range_op_kind kind,
+		     const struct cl_range_op_report *report, int status)
 {
 	if (status == 0)
 		atomic_fetch_add(&stats->done[kind], 1);
@@ -33,11 +30,4 @@ static void add(struct range_stats *stats, enum cl_range_op_kind kind,
 	atomic_fetch_add(&stats->sizes_pending, report->size_pending);
 	raise_to(&stats->rounds_max, report->rounds);
 	raise_to(&stats->closed_max_ns, report->closed_ns);
-}
-
-void range_stats_add(struct inode *inode, enum cl_range_op_kind kind,
-		     const struct cl_range_op_report *report, int status)
-{
-	add(&inode->range_stats, kind, report, status);
-	add(&inode->daemon->range_stats, kind, report, status);
 }

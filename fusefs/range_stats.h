@@ -10,8 +10,6 @@
 
 #include "cachelayer/range_op.h"
 
-struct inode;
-
 #define RANGE_OP_KINDS (CL_MOVE + 1)
 
 /** Atomic, all of it. */
@@ -32,8 +30,8 @@ struct range_stats {
 	_Atomic uint64_t sizes_pending;
 };
 
-/** Count an operation for its file and its mount. */
-void range_stats_add(struct inode *inode, enum cl_range_op_kind kind,
+/** Count an operation: for its file, and once more for its mount. */
+void range_stats_add(struct range_stats *stats, enum cl_range_op_kind kind,
 		     const struct cl_range_op_report *report, int status);
 
 #endif

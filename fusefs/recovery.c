@@ -7,10 +7,10 @@
 #include <signal.h>
 #include <string.h>
 
+#include "ending.h"
 #include "log.h"
 #include "shift_recover.h"
 #include "shut_files.h"
-#include "shutdown.h"
 #include "store_probe.h"
 
 static int level_of(const struct store_event *event)
@@ -60,7 +60,7 @@ static void shut(void *arg, const struct shift_identity *file, uid_t owner)
 static bool stop(void *arg)
 {
 	(void)arg;
-	return shutdown_is_asked_for();
+	return ending_is_asked_for();
 }
 
 static int recover(struct daemon *daemon)

@@ -31,6 +31,7 @@
 
 #include "connection_file.h"
 #include "credentials.h"
+#include "ending.h"
 #include "log.h"
 #include "own_threads.h"
 #include "platform.h"
@@ -39,8 +40,6 @@
 
 /* For the kernel to end the connection of a mount that is gone. */
 #define UNMOUNT_MS    1000
-/* For long range operations to be done after the first signal. */
-#define GRACE_MS      2000
 #define LOOK_NS	      100000000
 /* Two seconds: twice this and a bit is what ending may take when nothing goes on. Looks are
  * counted, and not time: on a machine that stands still, they stand still, too. */
@@ -60,19 +59,6 @@ static bool unmounting;
 static _Atomic bool finishing, done;
 /* What mapped programs have stored is written, or its loss is told. */
 static _Atomic bool synced;
-static _Atomic uint64_t asked_ms; /* when a signal came first; 0: none */
-static _Atomic bool insisted;	  /* and another one */
-
-static sigset_t ending_signals(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	return set;
-}
 
 void shutdown_block_signals(void)
 {
@@ -204,39 +190,7 @@ static void start_unmounting(struct daemon *daemon)
 	session_stop(daemon);
 }
 
-/* -------------------------------------------------------------------- signals */
-
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000 + 1;
-}
-
-bool shutdown_is_asked_for(void)
-{
-	const sigset_t set = ending_signals();
-	sigset_t pending;
-
-	if (atomic_load(&asked_ms) != 0)
-		return true;
-	/* Before there is a thread that takes them, they wait. */
-	if (sigpending(&pending) < 0)
-		return false;
-	for (int signal = 1; signal < NSIG; signal++)
-		if (sigismember(&set, signal) == 1 &&
-		    sigismember(&pending, signal) == 1)
-			return true;
-	return false;
-}
-
-bool shutdown_is_overdue(void)
-{
-	const uint64_t asked = atomic_load(&asked_ms);
-
-	return asked != 0 && (atomic_load(&insisted) || now_ms() - asked >= GRACE_MS);
-}
+/* --------------------------------------------------------------------- cutting */
 
 /* As root would with umount -f, and for users, too, whose file it is. */
 static void cut_connection(const struct daemon *daemon)
@@ -338,7 +292,7 @@ static void supervise(struct daemon *daemon)
 			cut = true;
 			progress = (struct progress){0};
 		} else if (signal > 0 && !cut) {
-			atomic_store(&insisted, true);
+			ending_insist();
 			log_msg(LOG_WARNING, "%s again: ending at once",
 				strsignal(signal));
 			session_stop(daemon);
@@ -364,7 +318,7 @@ static void *watch(void *arg)
 		if (signal == SIGALRM)
 			log_tell_held(false);
 	if (!atomic_load(&finishing)) {
-		atomic_store(&asked_ms, now_ms());
+		ending_ask();
 		log_msg(LOG_INFO, "%s: unmounting %s", strsignal(signal),
 			daemon->options.mountpoint);
 		start_unmounting(daemon);

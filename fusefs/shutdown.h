@@ -23,12 +23,6 @@ void shutdown_block_signals(void);
  *  @return 0 or a negative errno */
 int shutdown_watch(struct daemon *daemon);
 
-/** Whether a signal has asked us to end: before shutdown_watch() and after it. */
-bool shutdown_is_asked_for(void);
-
-/** Whether the time is over that what is under way then has to come to its end. */
-bool shutdown_is_overdue(void);
-
 /** End the connection at once, whoever waits for us or we for him: then everybody's calls
  *  on the mount fail, and session_run() returns. Any thread, no credentials taken. */
 void shutdown_cut(struct daemon *daemon);

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "config.h"
-#include "control_value.h"
 #include "range_stats.h"
 #include "watch.h"
 
@@ -32,7 +31,7 @@ static struct json_object *range_operations(struct range_stats *stats)
 	struct json_object *object = json_object_new_object();
 
 	for (unsigned kind = 0; kind < RANGE_OP_KINDS; kind++)
-		put_number(object, control_operation_name((enum cl_range_op_kind)kind),
+		put_number(object, cl_range_op_name((enum cl_range_op_kind)kind),
 			   stats->done[kind]);
 	put_number(object, "failed", stats->failed);
 	put_number(object, "notifications", stats->notifications);
@@ -156,7 +155,7 @@ static struct json_object *running(struct daemon *daemon)
 		struct json_object *op = json_object_new_object();
 		/* The operation may have ended, and its inode gone, since: only
 		 * what was copied. */
-		put_text(op, "operation", control_operation_name(ops[i].kind));
+		put_text(op, "operation", cl_range_op_name(ops[i].kind));
 		put_number(op, "start", ops[i].range.start);
 		put_number(op, "end", ops[i].range.end);
 		put_text(op, "phase", ops[i].phase);

@@ -20,10 +20,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "hidden_name.h"
 #include "log.h"
 #include "name_teller.h"
 #include "notifier.h"
-#include "ops_namespace.h"
 #include "store_stat.h"
 #include "watch_internal.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Requests as the daemon serves them (fusefs/ops_read.c, ops_write.c, ops_resize.c,
+ * Requests as the daemon serves them (fusefs/ops_read.c, ops_write.c, resize.c,
  * range_request.c, revalidate.c): try the gate, or be parked as data and go on when it
  * lets one in.
  */
@@ -241,7 +241,7 @@ static void write_back_all(struct sim_kernel *k)
 	leave(k, &r);
 }
 
-/* data_setattr(), resize_start() */
+/* op_setattr(), resize_start() */
 uint64_t sim_daemon_resize(struct sim_kernel *k, uint64_t size)
 {
 	struct request r;

@@ -77,6 +77,9 @@ enum cl_range_op_kind {
 	CL_MOVE,     /* [offset, offset+len) to destination; a hole stays behind */
 };
 
+/** What people call it: "collapse", and so on; "operation" of a kind that is none. */
+const char *cl_range_op_name(enum cl_range_op_kind kind);
+
 /** All in bytes. Collapse, insert and move: multiples of CL_PAGE_SIZE. */
 struct cl_range_op {
 	enum cl_range_op_kind kind;

@@ -8,16 +8,13 @@
  * reached both caches.
  */
 
-#include <errno.h>
+#include "refresh.h"
+
 #include <stdlib.h>
 #include <urcu/compiler.h>
 
 #include "change_guard.h"
-#include "ops_attr.h"
-#include "ops_data.h"
-#include "ops_namespace.h"
 #include "parked_request.h"
-#include "reply.h"
 #include "revalidate.h"
 
 struct refresh {
@@ -48,10 +45,6 @@ static void revalidate_if_changed(struct refresh *refresh)
 	struct inode *inode = refresh->parked.inode;
 
 	refresh->waiter.done = revalidated;
-	/* The round notifies, and the kernel does not take attributes from an answer to
-	 * what it had asked before that (attr_version), but shows them to the caller.
-	 * After a LOOKUP it asks again by itself. */
-	refresh->waiter.needs_adoption = refresh->answer != entry_reply;
 	/* Out of memory: the answer is right, and the next one who asks tries again. */
 	if (!data_changed_behind(inode) ||
 	    revalidate_start(inode, &refresh->waiter) < 0)
@@ -73,16 +66,18 @@ static bool is_dirty(const struct inode *inode)
 	return inode->mapping && cl_mapping_dirty_pages(inode->mapping) > 0;
 }
 
-static void refresh_then(fuse_req_t req, struct inode *inode,
-			 void (*answer)(fuse_req_t req, struct inode *inode))
+bool data_changed_behind(struct inode *inode)
 {
-	struct refresh *refresh;
+	return inode->mapping && (change_differs(inode) || revalidate_running(inode));
+}
 
-	if (!is_dirty(inode) && !data_changed_behind(inode)) {
-		answer(req, inode);
-		return;
-	}
-	refresh = calloc(1, sizeof(*refresh));
+void refresh_then(fuse_req_t req, struct inode *inode, bool needs_adoption,
+		  void (*answer)(fuse_req_t req, struct inode *inode))
+{
+	struct refresh *refresh = NULL;
+
+	if (is_dirty(inode) || data_changed_behind(inode))
+		refresh = calloc(1, sizeof(*refresh));
 	if (!refresh) {
 		answer(req, inode);
 		return;
@@ -90,25 +85,10 @@ static void refresh_then(fuse_req_t req, struct inode *inode,
 	refresh->parked =
 		(struct parked_request){.inode = inode, .req = req, .run = write_back};
 	refresh->answer = answer;
+	refresh->waiter.needs_adoption = needs_adoption;
 	if (is_dirty(inode))
 		parked_request_enter(&refresh->parked, CL_GATE_WRITE,
 				     (struct cl_range){0, CL_RANGE_EOF});
 	else
 		revalidate_if_changed(refresh);
-}
-
-bool data_changed_behind(struct inode *inode)
-{
-	return inode->mapping && (change_differs(inode) || revalidate_running(inode));
-}
-
-void getattr_answer(fuse_req_t req, struct inode *inode,
-		    void (*answer)(fuse_req_t req, struct inode *inode))
-{
-	refresh_then(req, inode, answer);
-}
-
-void lookup_answer_after_revalidate(fuse_req_t req, struct inode *inode)
-{
-	refresh_then(req, inode, entry_reply);
 }
