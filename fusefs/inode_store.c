@@ -18,6 +18,7 @@
 #include "change_guard.h"
 #include "credentials.h"
 #include "fault_point.h"
+#include "freed_room.h"
 #include "inode_table.h"
 #include "serving.h"
 
@@ -61,9 +62,24 @@ static ssize_t store_preadv(void *store, const struct iovec *iov, int iovcnt,
 	return n < 0 ? -errno : n;
 }
 
+/* What there is no room for is tried once more: see freed_room.h. */
+static ssize_t write_some(int fd, const struct iovec *iov, int iovcnt, uint64_t offset)
+{
+	ssize_t n;
+
+	do
+		n = fault_pwritev(fd, iov, iov_part(iovcnt), (off_t)offset);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	/* A store that takes nothing and gives no reason. */
+	return n == 0 ? -EIO : n;
+}
+
 static ssize_t store_pwritev(void *store, const struct iovec *iov, int iovcnt,
 			     uint64_t offset)
 {
+	const uint64_t gone = freed_room_count();
 	struct inode *inode = store;
 	const int fd = inode->store_write_fd;
 	bool taken;
@@ -76,13 +92,9 @@ static ssize_t store_pwritev(void *store, const struct iovec *iov, int iovcnt,
 		return -EPERM;
 	change_begin(inode);
 	taken = credentials_enter_owner(inode);
-	do
-		n = fault_pwritev(fd, iov, iov_part(iovcnt), (off_t)offset);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		n = -errno;
-	else if (n == 0)
-		n = -EIO; /* a store that takes nothing and gives no reason */
+	n = write_some(fd, iov, iovcnt, offset);
+	if (freed_room_came(inode->dev, gone, n))
+		n = write_some(fd, iov, iovcnt, offset);
 	if (taken)
 		credentials_leave();
 	change_end_reaching(inode, n > 0 ? offset + (uint64_t)n : 0);
@@ -100,9 +112,22 @@ static ssize_t append_at_end(int fd, const void *buf, size_t len)
 	return fstat(fd, &attr) < 0 ? -1 : fault_pwritev(fd, &iov, 1, attr.st_size);
 }
 
+static ssize_t append_some(int fd, const void *buf, size_t len)
+{
+	ssize_t n;
+
+	do
+		n = fault_append(fd, buf, len);
+	while (n < 0 && errno == EINTR);
+	if (n < 0 && errno == EOPNOTSUPP)
+		n = append_at_end(fd, buf, len);
+	return n < 0 ? -errno : n;
+}
+
 ssize_t inode_store_append(struct inode *inode, const void *buf, size_t len,
 			   uint64_t *ret_at)
 {
+	const uint64_t gone = freed_room_count();
 	const int fd = inode->store_write_fd;
 	struct stat attr;
 	uint64_t end = 0;
@@ -111,18 +136,14 @@ ssize_t inode_store_append(struct inode *inode, const void *buf, size_t len,
 	if (fd < 0)
 		return -EBADF;
 	change_begin(inode);
-	do
-		n = fault_append(fd, buf, len);
-	while (n < 0 && errno == EINTR);
-	if (n < 0 && errno == EOPNOTSUPP)
-		n = append_at_end(fd, buf, len);
-	if (n < 0)
-		n = -errno;
+	n = append_some(fd, buf, len);
+	if (freed_room_came(inode->dev, gone, n))
+		n = append_some(fd, buf, len);
 	/* If somebody else has appended since, this is further on, and so not where
 	 * anybody thinks: which is as true. */
-	else if (fstat(fd, &attr) < 0 || attr.st_size < n)
+	if (n >= 0 && (fstat(fd, &attr) < 0 || attr.st_size < n))
 		*ret_at = 0;
-	else
+	else if (n >= 0)
 		*ret_at = (end = (uint64_t)attr.st_size) - (uint64_t)n;
 	change_end_reaching(inode, end);
 	return n;

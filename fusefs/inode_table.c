@@ -26,6 +26,7 @@
 #include "automount.h"
 #include "fd_pressure.h"
 #include "forgotten.h"
+#include "freed_room.h"
 #include "identity.h"
 #include "inode_table_internal.h"
 #include "log.h"
@@ -114,9 +115,17 @@ static void grow_buckets(struct inode_table *table)
 /* Out of sight of everybody. */
 static void inode_free(struct inode *inode)
 {
+	/* It may have got a name again since it was expected to go. */
+	const bool frees_room =
+		atomic_load(&inode->unlinked) || freed_room_owed(&inode->leaving);
+
+	if (frees_room)
+		freed_room_closing(&inode->leaving, inode->dev);
 	watch_drop(inode);
 	inode_data_free(inode);
 	close(inode->fd);
+	if (frees_room)
+		freed_room_gone(&inode->leaving);
 	free(inode->name);
 	free(inode);
 }

@@ -19,6 +19,7 @@
 
 #include "cachelayer/mapping.h"
 #include "daemon.h"
+#include "freed_room.h"
 #include "range_stats.h"
 
 /** What the store says of who a file is; identity.h tells what to make of it. */
@@ -78,6 +79,7 @@ struct inode {
 	_Atomic uint64_t last_used; /* coarse clock: for giving descriptors back */
 	_Atomic unsigned open_dirs; /* directories: how often it is open on the mount */
 	_Atomic bool unlinked;	    /* the last name has gone, as far as we know */
+	struct leaving leaving;	    /* freed_room.c's */
 	_Atomic unsigned executing; /* open files that are being executed */
 	_Atomic bool dropped;	    /* the kernel has been told to drop pages of it */
 	_Atomic bool torn;	    /* a range operation broke off half way */

@@ -16,6 +16,7 @@
 #include "change_guard.h"
 #include "credentials.h"
 #include "fault_point.h"
+#include "freed_room.h"
 #include "inode_store.h"
 #include "parked_request.h"
 #include "request_pipe.h"
@@ -33,18 +34,28 @@ struct source {
 	char *copy;	 /* which of a pipe were copied, or NULL */
 };
 
-static ssize_t splice_to_store(struct source *source, size_t len, uint64_t offset)
+static ssize_t splice_some(int pipe, int fd, size_t len, uint64_t offset)
 {
-	struct inode *inode = source->inode;
 	off_t to = (off_t)offset;
 	ssize_t n;
 
-	change_begin(inode);
 	do
-		n = fault_splice_to(source->fd, inode->store_write_fd, &to, len);
+		n = fault_splice_to(pipe, fd, &to, len);
 	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		n = -errno;
+	return n < 0 ? -errno : n;
+}
+
+static ssize_t splice_to_store(struct source *source, size_t len, uint64_t offset)
+{
+	const uint64_t gone = freed_room_count();
+	struct inode *inode = source->inode;
+	ssize_t n;
+
+	change_begin(inode);
+	n = splice_some(source->fd, inode->store_write_fd, len, offset);
+	/* What was not written is still in the pipe (iter_file_splice_write()). */
+	if (freed_room_came(inode->dev, gone, n))
+		n = splice_some(source->fd, inode->store_write_fd, len, offset);
 	change_end_reaching(inode, n > 0 ? offset + (uint64_t)n : 0);
 	return n;
 }

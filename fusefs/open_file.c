@@ -521,10 +521,26 @@ void open_file_abandon(struct open_file *file)
 	store_put(inode);
 }
 
+/* Its room comes free soon, or later, if a program has it open; of one that has closed it
+ * the RELEASE may be still to come. */
+static void expect_forget(struct inode *inode)
+{
+	if (S_ISREG(inode->type))
+		freed_room_expect(&inode->leaving, inode->dev);
+}
+
+void open_file_unlinked(struct inode *inode)
+{
+	atomic_store(&inode->unlinked, true);
+	expect_forget(inode);
+}
+
 void open_file_put(struct open_file *file)
 {
 	struct inode *inode = file->inode;
 
 	open_file_abandon(file);
+	if (atomic_load(&inode->unlinked))
+		expect_forget(inode);
 	inode_put(inode, 1);
 }

@@ -114,4 +114,7 @@ bool store_is_mine(struct inode *inode);
  */
 void store_adopt(struct inode *inode, int fd);
 
+/** The inode's last name has gone. */
+void open_file_unlinked(struct inode *inode);
+
 #endif

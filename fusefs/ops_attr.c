@@ -8,6 +8,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "freed_room.h"
 #include "new_requests.h"
 #include "refresh.h"
 #include "reply.h"
@@ -44,10 +45,14 @@ void op_statfs(fuse_req_t req, fuse_ino_t ino)
 	const struct daemon *daemon = daemon_of(req);
 	struct statvfs statfs;
 	int fd = daemon->source_fd;
+	dev_t device = daemon->source_dev;
 
 	/* The kernel asks on behalf of a file, or of none. */
-	if (ino != 0)
+	if (ino != 0) {
 		fd = inode_of(daemon_of(req), ino)->fd;
+		device = inode_of(daemon_of(req), ino)->dev;
+	}
+	freed_room_await(device);
 	if (fstatvfs(fd, &statfs) < 0)
 		reply_status(req, -errno);
 	else

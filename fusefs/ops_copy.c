@@ -15,6 +15,7 @@
 
 #include "change_guard.h"
 #include "credentials.h"
+#include "freed_room.h"
 #include "notifier.h"
 #include "open_file.h"
 #include "ops_data.h"
@@ -112,6 +113,7 @@ static ssize_t copy_in_store(const struct copy_request *request)
 /* Gate: EXCLUSIVE over the destination, and what it grows by. */
 static ssize_t copy(const struct copy_request *request)
 {
+	const uint64_t gone = freed_room_count();
 	const struct cl_range range = {request->to_offset,
 				       request->to_offset + request->len};
 	struct cl_mapping *mapping = request->to->mapping;
@@ -127,6 +129,8 @@ static ssize_t copy(const struct copy_request *request)
 		return status;
 	change_begin(request->to);
 	copied = copy_in_store(request);
+	if (freed_room_came(request->to->dev, gone, copied))
+		copied = copy_in_store(request);
 	change_end_reaching(request->to,
 			    copied > 0 ? range.start + (uint64_t)copied : 0);
 	credentials_leave();

@@ -16,6 +16,7 @@
 #include "credentials.h"
 #include "fd_pressure.h"
 #include "fd_share.h"
+#include "freed_room.h"
 #include "new_requests.h"
 #include "open_file.h"
 #include "ops_namespace.h"
@@ -53,6 +54,7 @@ static int create_in_store(void *arg)
 static void create_and_reply(fuse_req_t req, fuse_ino_t parent, const char *name,
 			     struct creation *creation)
 {
+	const uint64_t gone = freed_room_count();
 	struct inode *dir = inode_of(daemon_of(req), parent), *inode;
 	struct trust trust;
 	struct stat attr;
@@ -62,6 +64,9 @@ static void create_and_reply(fuse_req_t req, fuse_ino_t parent, const char *name
 	creation->dirfd = dir->fd;
 	creation->name = name;
 	if (status == 0)
+		status = credentials_create(req, creation->mode, create_in_store,
+					    creation);
+	if (freed_room_came(dir->dev, gone, status))
 		status = credentials_create(req, creation->mode, create_in_store,
 					    creation);
 	if (status == 0)
@@ -169,6 +174,7 @@ static int create_open_in_store(void *arg)
  * @return a descriptor or a negative errno */
 static int create_open(fuse_req_t req, struct inode *dir, struct open_creation creation)
 {
+	const uint64_t gone = freed_room_count();
 	struct daemon *daemon = daemon_of(req);
 	int fd;
 
@@ -176,6 +182,9 @@ static int create_open(fuse_req_t req, struct inode *dir, struct open_creation c
 	if (!fd_share_left(daemon, account_of(req, dir)))
 		return -ENFILE;
 	fd = credentials_create(req, creation.mode, create_open_in_store, &creation);
+	if (freed_room_came(dir->dev, gone, fd))
+		fd = credentials_create(req, creation.mode, create_open_in_store,
+					&creation);
 	if (fd < 0)
 		return fd_pressure_error(daemon, fd);
 	/* Not with open(2): where it is refused, the file would have been made all the

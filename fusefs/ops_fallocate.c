@@ -14,6 +14,7 @@
 #include "allocate.h"
 #include "change_guard.h"
 #include "credentials.h"
+#include "freed_room.h"
 #include "notifier.h"
 #include "open_file.h"
 #include "ops_data.h"
@@ -38,6 +39,7 @@ static bool grows(const struct fallocate_request *request, uint64_t size)
 /* Gate: EXCLUSIVE over the range, and what the file grows by. */
 static int change_both(struct inode *inode, const struct fallocate_request *request)
 {
+	const uint64_t gone = freed_room_count();
 	const struct cl_range range = {request->offset, request->offset + request->len};
 	struct cl_mapping *mapping = inode->mapping;
 	int status, invalidate_status = 0;
@@ -52,6 +54,9 @@ static int change_both(struct inode *inode, const struct fallocate_request *requ
 	change_begin(inode);
 	status = allocate_range(inode->store_write_fd, request->mode, request->offset,
 				request->len);
+	if (freed_room_came(inode->dev, gone, status))
+		status = allocate_range(inode->store_write_fd, request->mode,
+					request->offset, request->len);
 	change_end_reaching(inode, status == 0 && grows(request, 0) ? range.end : 0);
 	credentials_leave();
 	/* Also after an error: part of it may have been done. Plain allocation changes

@@ -15,6 +15,8 @@
 #include "change_guard.h"
 #include "credentials.h"
 #include "dirty_hold.h"
+#include "freed_room.h"
+#include "open_file.h"
 #include "ops_namespace.h"
 #include "reply.h"
 #include "store_stat.h"
@@ -51,7 +53,7 @@ static void lost_name(struct inode *inode)
 	inode_table_rename(inode, 0, NULL);
 	if (S_ISDIR(inode->type) ||
 	    (inode_stat(inode, &attr) == 0 && attr.st_nlink == 0))
-		atomic_store(&inode->unlinked, true);
+		open_file_unlinked(inode);
 }
 
 /* A name that is to go. */
@@ -118,16 +120,19 @@ static int link_in_store(void *arg)
 void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent,
 	     const char *new_name)
 {
+	const uint64_t gone = freed_room_count();
 	struct daemon *daemon = daemon_of(req);
 	struct inode *inode = inode_of(daemon, ino),
 		     *dir = inode_of(daemon, new_parent);
+	struct addition addition = {inode, dir, new_name};
 	int status;
 
 	status = name_check_new(dir, new_name);
 	if (status == 0) {
 		change_begin(inode);
-		status = credentials_call(req, link_in_store,
-					  &(struct addition){inode, dir, new_name});
+		status = credentials_call(req, link_in_store, &addition);
+		if (freed_room_came(dir->dev, gone, status))
+			status = credentials_call(req, link_in_store, &addition);
 		change_end(inode);
 	}
 	if (status < 0) {
@@ -181,9 +186,11 @@ static void note_renamed(const struct side *from, const struct side *to, unsigne
 void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 	       fuse_ino_t new_parent, const char *new_name, unsigned int flags)
 {
+	const uint64_t gone = freed_room_count();
 	struct daemon *daemon = daemon_of(req);
 	struct side from = {.dir = inode_of(daemon, parent), .name = name};
 	struct side to = {.dir = inode_of(daemon, new_parent), .name = new_name};
+	struct renaming renaming = {&from, &to, flags};
 	int status;
 
 	status = name_check(from.dir, name);
@@ -194,8 +201,9 @@ void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 	if (status == 0) {
 		from.inode = guard(from.dir, name);
 		to.inode = guard(to.dir, new_name);
-		status = credentials_call(req, rename_in_store,
-					  &(struct renaming){&from, &to, flags});
+		status = credentials_call(req, rename_in_store, &renaming);
+		if (freed_room_came(to.dir->dev, gone, status))
+			status = credentials_call(req, rename_in_store, &renaming);
 		if (status == 0)
 			note_renamed(&from, &to, flags);
 		unguard(to.inode);

@@ -22,6 +22,7 @@
 
 #include "change_guard.h"
 #include "credentials.h"
+#include "freed_room.h"
 #include "ops_control.h"
 #include "reply.h"
 #include "standing_open.h"
@@ -78,11 +79,19 @@ static int get_in_store(void *arg)
 	return len < 0 ? -errno : (int)len;
 }
 
+/* With an ACL the store drops a set-group-id bit, or not, by the caller's groups. */
+static int set_as_caller(fuse_req_t req, bool is_acl, struct xattr *xattr)
+{
+	return is_acl ? credentials_call_with_all(req, set_in_store, xattr)
+		      : credentials_call(req, set_in_store, xattr);
+}
+
 /* -------------------------------------------------------------------- requests */
 
 void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value,
 		 size_t size, int flags)
 {
+	const uint64_t gone = freed_room_count();
 	struct inode *inode = inode_of(daemon_of(req), ino);
 	const bool is_acl = strcmp(name, ACCESS_ACL) == 0;
 	struct xattr xattr = {.inode = inode,
@@ -100,10 +109,9 @@ void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *v
 	if (is_acl)
 		standing_open_before_loss(inode);
 	change_begin(inode);
-	/* With an ACL the store drops a set-group-id bit, or not, by the caller's
-	 * groups. */
-	status = is_acl ? credentials_call_with_all(req, set_in_store, &xattr)
-			: credentials_call(req, set_in_store, &xattr);
+	status = set_as_caller(req, is_acl, &xattr);
+	if (freed_room_came(inode->dev, gone, status))
+		status = set_as_caller(req, is_acl, &xattr);
 	change_end(inode);
 	if (is_acl)
 		standing_open_after_loss(inode);

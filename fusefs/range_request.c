@@ -22,6 +22,7 @@
 #include "change_guard.h"
 #include "credentials.h"
 #include "ending.h"
+#include "freed_room.h"
 #include "inode_log.h"
 #include "open_file.h"
 #include "range_stats.h"
@@ -178,6 +179,7 @@ static int change_in_store(struct range_request *request)
 
 static int change_store(void *arg)
 {
+	const uint64_t gone = freed_room_count();
 	struct range_request *request = arg;
 	struct inode *inode = request->inode;
 	const uint64_t size = cl_mapping_size(inode->mapping);
@@ -185,6 +187,8 @@ static int change_store(void *arg)
 
 	change_begin(inode);
 	status = change_in_store(request);
+	if (freed_room_came(inode->dev, gone, status))
+		status = change_in_store(request);
 	tell_guard(inode, &request->op, size, status);
 	if (status == STORE_BETWEEN) {
 		atomic_store(&inode->torn, true);
