@@ -17,10 +17,7 @@
 
 #include "account.h"
 #include "inode_table.h"
-#include "kept_fd.h"
 #include "log.h"
-#include "name_teller.h"
-#include "standing_open.h"
 #include "submounts.h"
 #include "worker_pool.h"
 
@@ -30,10 +27,6 @@
 #define HIGH_PERCENT	   50
 #define LOW_PERCENT	   40
 #define SLOW_PERCENT	   75
-/* Of files that nobody has open at the moment (kept_fd.h). */
-#define KEPT_PERCENT	   10
-/* With --no-open, of those used lately, and twice more (standing_open.h). */
-#define STANDING_PERCENT   5
 #define SLOWEST_US	   4000
 /* At once; then we look how many that has freed. */
 #define BATCH		   4096
@@ -45,6 +38,7 @@
 struct fd_pressure {
 	/* Set once. */
 	struct daemon *daemon;
+	const struct fd_relief *relief;
 	int limit;
 
 	_Atomic bool running; /* the job is queued or runs */
@@ -112,23 +106,24 @@ static int descriptors_in_use(const struct daemon *daemon)
 	return fd;
 }
 
-static void ask_to_forget(struct daemon *daemon, fuse_ino_t nodeid)
+static void ask_to_forget(struct daemon *daemon, const struct fd_relief *relief,
+			  fuse_ino_t nodeid)
 {
 	fuse_ino_t parent;
 	char *name;
 
 	if (!inode_table_take_name(daemon->inodes, nodeid, &parent, &name))
 		return;
-	name_teller_forget(daemon, parent, name);
+	relief->forget(daemon, parent, name);
 	free(name);
 }
 
 /* Somebody may hold one of the directories: others are not waited for then. */
-static void batch_run(struct batch *batch)
+static void batch_run(struct batch *batch, const struct fd_relief *relief)
 {
 	for (size_t i = 0; i < batch->count; i++)
-		ask_to_forget(batch->daemon, batch->nodeids[i]);
-	name_teller_settle(batch->daemon);
+		ask_to_forget(batch->daemon, relief, batch->nodeids[i]);
+	relief->settle(batch->daemon);
 	free(batch);
 }
 
@@ -178,19 +173,19 @@ static struct batch *batch_create(struct daemon *daemon, size_t excess)
 /* Longest unused first, until we are below the low mark or nothing is left to ask for.
  * What the kernel cannot forget, because somebody watches it, say, is not asked for
  * again before it has been looked up again. */
-static void relieve(struct daemon *daemon, int limit)
+static void relieve(const struct fd_pressure *pressure)
 {
-	const int low = (int)((int64_t)limit * LOW_PERCENT / 100);
+	const int low = (int)((int64_t)pressure->limit * LOW_PERCENT / 100);
+	struct daemon *daemon = pressure->daemon;
 	struct batch *batch;
 	int excess;
 
-	standing_open_close_idle();
-	kept_fd_drop_all();
+	pressure->relief->close_idle();
 	while ((excess = descriptors_in_use(daemon) - low) > 0) {
 		batch = batch_create(daemon, (size_t)excess);
 		if (!batch)
 			return;
-		batch_run(batch);
+		batch_run(batch, pressure->relief);
 		usleep(SETTLE_US);
 	}
 }
@@ -199,11 +194,12 @@ static void run(struct job *job)
 {
 	struct fd_pressure *pressure = caa_container_of(job, struct fd_pressure, job);
 
-	relieve(pressure->daemon, pressure->limit);
+	relieve(pressure);
 	atomic_store(&pressure->running, false);
 }
 
-int fd_pressure_create(struct daemon *daemon, struct fd_pressure **ret_pressure)
+int fd_pressure_create(struct daemon *daemon, const struct fd_relief *relief,
+		       struct fd_pressure **ret_pressure)
 {
 	struct fd_pressure *pressure = calloc(1, sizeof(*pressure));
 
@@ -211,8 +207,8 @@ int fd_pressure_create(struct daemon *daemon, struct fd_pressure **ret_pressure)
 		return -ENOMEM;
 	pressure->daemon = daemon;
 	pressure->limit = raise_limit();
-	kept_fd_set_max((size_t)pressure->limit * KEPT_PERCENT / 100);
-	standing_open_set_max((size_t)pressure->limit * STANDING_PERCENT / 100);
+	pressure->relief = relief;
+	relief->set_limit((size_t)pressure->limit);
 	pressure->job.run = run;
 	pressure->job.account = ACCOUNT_OURS;
 	*ret_pressure = pressure;

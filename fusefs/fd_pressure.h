@@ -15,9 +15,24 @@
 
 #include "daemon.h"
 
+/** What gives descriptors back. All but set_limit() is called by a job that nobody waits
+ *  for, no lock held. */
+struct fd_relief {
+	/** This is how many descriptors we may have; told once, at first. */
+	void (*set_limit)(size_t limit);
+	/** Close what is open for the sake of speed alone. */
+	void (*close_idle)(void);
+	/** Have the kernel forget a name. Returns at once. */
+	void (*forget)(struct daemon *daemon, fuse_ino_t parent, const char *name);
+	/** Wait until it has been told of all of them, as far as nobody holds that up. */
+	void (*settle)(struct daemon *daemon);
+};
+
 /** Raise our limit as far as it goes, and learn what it is.
+ *  @param relief  lives as long as the pressure
  *  @return 0 or -ENOMEM */
-int fd_pressure_create(struct daemon *daemon, struct fd_pressure **ret_pressure);
+int fd_pressure_create(struct daemon *daemon, const struct fd_relief *relief,
+		       struct fd_pressure **ret_pressure);
 /** The daemon's notifications pool has been freed. NULL is fine. */
 void fd_pressure_free(struct fd_pressure *pressure);
 

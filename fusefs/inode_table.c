@@ -31,10 +31,7 @@
 #include "inode_table_internal.h"
 #include "log.h"
 #include "nodeid_table.h"
-#include "open_file.h"
-#include "shut_files.h"
 #include "store_stat.h"
-#include "watch.h"
 
 #define FIRST_BUCKETS 1024
 
@@ -121,8 +118,7 @@ static void inode_free(struct inode *inode)
 
 	if (frees_room)
 		freed_room_closing(&inode->leaving, inode->dev);
-	watch_drop(inode);
-	inode_data_free(inode);
+	inode->daemon->inodes->hooks->fini(inode);
 	close(inode->fd);
 	if (frees_room)
 		freed_room_gone(&inode->leaving);
@@ -131,14 +127,13 @@ static void inode_free(struct inode *inode)
 }
 
 /* Not yet in the table, with one reference. fd is the inode's on success. */
-static int inode_create(struct daemon *daemon, int fd, const struct store_id *id,
-			struct inode **ret_inode)
+static struct inode *inode_create(struct daemon *daemon, int fd,
+				  const struct store_id *id)
 {
 	struct inode *inode = calloc(1, sizeof(*inode));
-	int status;
 
 	if (!inode)
-		return -ENOMEM;
+		return NULL;
 	inode->daemon = daemon;
 	inode->dev = id->dev;
 	inode->ino = id->ino;
@@ -149,14 +144,9 @@ static int inode_create(struct daemon *daemon, int fd, const struct store_id *id
 	inode->type = id->mode & S_IFMT;
 	atomic_init(&inode->mode, id->mode);
 	atomic_init(&inode->refs, 1);
-	status = inode_data_init(inode);
-	if (status < 0) {
-		free(inode);
-		return status;
-	}
 	inode->fd = fd;
-	*ret_inode = inode;
-	return 0;
+	daemon->inodes->hooks->init(inode);
+	return inode;
 }
 
 /* Give a new inode its nodeid, the one it had if it was forgotten. Required: lock. */
@@ -206,14 +196,13 @@ static int add(struct daemon *daemon, int fd, const struct store_id *id,
 	       uint64_t version, fuse_ino_t parent, const char *name,
 	       struct inode **ret_inode)
 {
-	struct inode *fresh, *known = NULL;
-	int status = inode_create(daemon, fd, id, &fresh);
+	struct inode *fresh = inode_create(daemon, fd, id), *known = NULL;
+	int status;
 
-	if (status < 0) {
+	if (!fresh) {
 		close(fd);
-		return status;
+		return -ENOMEM;
 	}
-	atomic_init(&fresh->torn, shut_files_has(daemon->shut_files, fd));
 	fd_pressure_note(daemon, fd);
 	while ((status = insert_unless_there(daemon->inodes, fresh, id, version, parent,
 					     name)) == -EAGAIN) {
@@ -423,7 +412,8 @@ static int add_root(struct daemon *daemon)
 	return inode_table_find_or_add(daemon, fd, 0, NULL, &root, &attr);
 }
 
-int inode_table_create(struct daemon *daemon, struct inode_table **ret_table)
+int inode_table_create(struct daemon *daemon, const struct inode_hooks *hooks,
+		       struct inode_table **ret_table)
 {
 	struct inode_table *table = calloc(1, sizeof(*table));
 	uint32_t generation;
@@ -431,6 +421,7 @@ int inode_table_create(struct daemon *daemon, struct inode_table **ret_table)
 
 	if (!table)
 		return -ENOMEM;
+	table->hooks = hooks;
 	pthread_mutex_init(&table->lock, NULL);
 	table->bucket_count = FIRST_BUCKETS;
 	table->buckets = calloc(FIRST_BUCKETS, sizeof(*table->buckets));
@@ -453,14 +444,13 @@ int inode_table_create(struct daemon *daemon, struct inode_table **ret_table)
 	}
 	daemon->inodes = table;
 	status = add_root(daemon);
-	if (status < 0) {
-		daemon->inodes = NULL;
+	if (status < 0)
 		goto failed;
-	}
 	*ret_table = table;
 	return 0;
 failed:
 	inode_table_free(table);
+	daemon->inodes = NULL;
 	return status;
 }
 

@@ -112,8 +112,7 @@ struct inode {
 		name_node; /* in the table's hash, by both, if it has one */
 
 	/*
-	 * The rest is about the bytes of regular files: inode_data_init() and
-	 * inode_data_free() of open_file.h make and unmake it.
+	 * The rest is about the bytes of regular files: inode_life.c makes and unmakes it.
 	 */
 
 	/* Made by the first open or resize, then constant. */
@@ -164,11 +163,22 @@ struct inode {
 	unsigned adopted; /* as many of them are known to it */
 };
 
+/** What an inode has beside what the table knows of it. */
+struct inode_hooks {
+	/** Make a new inode ready, before anybody else sees it; its O_PATH descriptor is
+	 *  there. */
+	void (*init)(struct inode *inode);
+	/** Undo that. Nobody has a reference any more. */
+	void (*fini)(struct inode *inode);
+};
+
 /**
  * @param daemon  source_fd, source_dev and options set
+ * @param hooks   live as long as the table
  * @return 0 or a negative errno. The root inode is made at once, nodeid FUSE_ROOT_ID.
  */
-int inode_table_create(struct daemon *daemon, struct inode_table **ret_table);
+int inode_table_create(struct daemon *daemon, const struct inode_hooks *hooks,
+		       struct inode_table **ret_table);
 
 /** Free every inode left; their mappings first. Nothing may be in flight. */
 void inode_table_free(struct inode_table *table);

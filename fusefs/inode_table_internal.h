@@ -12,6 +12,7 @@
 
 struct inode_table {
 	/* Set once. */
+	const struct inode_hooks *hooks;
 	struct nodeid_table *nodeids;
 	struct forgotten *forgotten; /* NULL without the right to open file handles */
 	uint64_t generation;	     /* of every inode but the root */

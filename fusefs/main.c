@@ -16,6 +16,8 @@
 #include "cache_setup.h"
 #include "daemon.h"
 #include "fd_pressure.h"
+#include "fd_relief.h"
+#include "inode_life.h"
 #include "inode_table.h"
 #include "kernel_wait.h"
 #include "log.h"
@@ -103,7 +105,8 @@ bool daemon_may_wait_for_kernel(const struct daemon *daemon)
 
 static int make_inode_table(struct daemon *daemon)
 {
-	const int status = inode_table_create(daemon, &daemon->inodes);
+	const int status =
+		inode_table_create(daemon, &inode_life_hooks, &daemon->inodes);
 
 	if (status < 0)
 		log_msg(LOG_ERR, "SOURCE %s: %s", daemon->options.source,
@@ -121,7 +124,7 @@ static int set_up(struct daemon *daemon)
 	if (status == 0)
 		status = cache_choose_request_size(daemon);
 	if (status == 0)
-		status = fd_pressure_create(daemon, &daemon->fd_pressure);
+		status = fd_pressure_create(daemon, &fd_relief, &daemon->fd_pressure);
 	if (status == 0)
 		status = recovery_run(daemon);
 	if (status == 0)

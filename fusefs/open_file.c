@@ -186,8 +186,7 @@ static int open_store(struct inode *inode, int access)
 	return status;
 }
 
-/* Required: open_lock, or nobody else has the inode. */
-static void close_store(struct inode *inode)
+void store_close(struct inode *inode)
 {
 	const int fd = inode->store_fd, write_fd = inode->store_write_fd;
 
@@ -208,7 +207,7 @@ static void leave_store(struct inode *inode)
 		inode->store_fd = -1;
 		kept_fd_put(inode, fd);
 	} else {
-		close_store(inode);
+		store_close(inode);
 	}
 }
 
@@ -293,32 +292,7 @@ void store_adopt(struct inode *inode, int fd)
 	pthread_mutex_unlock(&inode->open_lock);
 }
 
-/* -------------------------------------------------------------------- inodes */
-
-int inode_data_init(struct inode *inode)
-{
-	inode->mapping = NULL;
-	inode->store_fd = inode->store_write_fd = inode->kept_fd = -1;
-	CDS_INIT_LIST_HEAD(&inode->dirty_node);
-	pthread_mutex_init(&inode->open_lock, NULL);
-	pthread_mutex_init(&inode->sample_lock, NULL);
-	pthread_mutex_init(&inode->revalidate_lock, NULL);
-	return 0;
-}
-
-void inode_data_free(struct inode *inode)
-{
-	assert(!inode->revalidation);
-	standing_open_forget(inode);
-	dirty_hold_forget(inode);
-	cl_mapping_free(inode->mapping);
-	inode->mapping = NULL;
-	close_store(inode);
-	kept_fd_drop(inode);
-	pthread_mutex_destroy(&inode->revalidate_lock);
-	pthread_mutex_destroy(&inode->sample_lock);
-	pthread_mutex_destroy(&inode->open_lock);
-}
+/* ------------------------------------------------------------------- mappings */
 
 /* Required: open_lock. */
 static int ensure_mapping(struct inode *inode)

@@ -54,14 +54,6 @@ static inline struct open_file *open_file_of(const struct fuse_file_info *fi)
 	return (struct open_file *)(uintptr_t)fi->fh;
 }
 
-/** Make a new inode ready for everything about its bytes. Before anybody sees it.
- *  Returns 0 or a negative errno. */
-int inode_data_init(struct inode *inode);
-
-/** Free the mapping, writing its dirty pages, and close the store's file. The inode
- *  has no open file any more, and nobody else sees it. */
-void inode_data_free(struct inode *inode);
-
 /** Make the mapping of a regular file if it has none yet. Returns 0 or a negative
  *  errno. Locks taken: open_lock. */
 int inode_mapping_ensure(struct inode *inode);
@@ -91,6 +83,10 @@ void open_file_ref(struct open_file *file);
 void open_file_put(struct open_file *file);
 /** Drop a reference that comes without one of the inode. */
 void open_file_abandon(struct open_file *file);
+
+/** Close the store's file, whoever uses it. Required: open_lock, or that nobody else has
+ *  the inode. */
+void store_close(struct inode *inode);
 
 /**
  * Use the store's file apart from any open of the mount: descriptors stay open, and
