@@ -3,7 +3,7 @@
 #define FUSEFS_NEW_REQUESTS_H
 
 /*
- * Requests that the kernel has and older libfuse has not: TMPFILE (Linux 6.2; libfuse
+ * Requests that the kernel has and older libfuse has not: TMPFILE (Linux 6.1; libfuse
  * 3.17) and STATX (6.6; 3.18), which alone tells when a file was made. An older libfuse
  * would say ENOSYS for us.
  *
