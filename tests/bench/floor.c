@@ -4,8 +4,8 @@
  *
  * One file, `data`, that reads as one constant buffer again and again, and takes writes
  * without looking at them. Whatever a mount of something real does comes on top. With
- * the same threads as foldfs (fusefs/serving.c), looking for the next request for as
- * long before they sleep, and one round trip for a write, as there (fusefs/init_answer.c).
+ * the same threads as foldfs (fusefs/serve/serving.c), looking for the next request for as
+ * long before they sleep, and one round trip for a write, as there (fusefs/process/init_answer.c).
  *
  *   bench-floor MOUNTPOINT FILE_BYTES SPIN_US [THREADS]       in the foreground
  */

@@ -4,7 +4,7 @@
 
 /*
  * Faults of the daemon under test, which was built with test points:
- * fusefs/fault_point.h.
+ * fusefs/store/fault_point.h.
  */
 
 #include "../mount/files.h"

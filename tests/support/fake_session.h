@@ -5,7 +5,7 @@
 /*
  * A FUSE session without a kernel: the three calls of libfuse's that serving makes, on
  * a queue of numbers; and a machine that is as busy as the test says. Linked instead of
- * libfuse and of fusefs/runnable.c.
+ * libfuse and of fusefs/serve/runnable.c.
  */
 
 #include <stdatomic.h>

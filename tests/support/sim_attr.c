@@ -43,7 +43,7 @@ static bool take_size(struct sim_kernel *k, uint64_t size, uint64_t attr_version
 	return true;
 }
 
-/* The daemon's adoption of a size (fusefs/size_adoption.c): a GETATTR of its own, and
+/* The daemon's adoption of a size (fusefs/kernel/size_adoption.c): a GETATTR of its own, and
  * another one that finds the size in place while the first may still be truncating. */
 static int adopt_size(void *upper, uint64_t size)
 {

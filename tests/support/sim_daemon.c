@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Requests as the daemon serves them (fusefs/ops_read.c, ops_write.c, resize.c,
+ * Requests as the daemon serves them (fusefs/requests/ops_read.c, ops_write.c, resize.c,
  * range_request.c, revalidate.c): try the gate, or be parked as data and go on when it
  * lets one in.
  */

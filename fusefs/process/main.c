@@ -97,12 +97,6 @@ static int start_pools(struct daemon *daemon)
 	return status;
 }
 
-bool daemon_may_wait_for_kernel(const struct daemon *daemon)
-{
-	return worker_pool_is_mine(daemon->notifications) ||
-	       worker_pool_is_mine(daemon->range_operations);
-}
-
 static int make_inode_table(struct daemon *daemon)
 {
 	const int status =
