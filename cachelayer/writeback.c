@@ -108,8 +108,10 @@ static int send(struct cluster *c)
 
 	CL_POINT(writeback_marked);
 	/* Bytes past the end of the file are not the file's. */
-	if (len > size - start)
-		len = size > start ? size - start : 0;
+	if (start >= size)
+		len = 0;
+	else if (len > size - start)
+		len = size - start;
 	for (size_t i = 0, left = len; left > 0; i++) {
 		const size_t n = left < CL_PAGE_SIZE ? left : CL_PAGE_SIZE;
 

@@ -41,7 +41,6 @@ struct options {
 	bool allow_other;    /* allow_other or allow_root */
 	unsigned watchdog_s; /* what a range operation may take before it is reported */
 	unsigned abort_stuck_s; /* how long the kernel may hold us up; 0: for ever */
-	unsigned page_lock_unfairness; /* see struct cl_cache_config */
 	double attr_timeout_s;
 	double entry_timeout_s;
 	double watch_s;	    /* 0: without --watch */

@@ -192,7 +192,7 @@ int cache_setup(struct daemon *daemon)
 		.writeback = options->writeback,
 		.writeback_age_ms = options->writeback_age_s * 1000,
 		.slow_ms = options->watchdog_s * 1000,
-		.page_lock_unfairness = options->page_lock_unfairness,
+		.page_lock_unfairness = CL_PAGE_LOCK_UNFAIRNESS,
 		.on_event = on_event,
 	};
 	const int status = cl_cache_create(&config, &daemon->cache);

@@ -28,7 +28,6 @@
 #define WATCHDOG_S_MAX		3600
 #define ABORT_STUCK_S_MAX	86400
 #define THREADS_MAX		256
-#define UNFAIRNESS_MAX		1000000
 
 static void complain(const char *name, const char *value, const char *remedy)
 {
@@ -176,17 +175,6 @@ static int set_abort_stuck(struct options *options, const char *value)
 	return 0;
 }
 
-static int set_page_lock_unfairness(struct options *options, const char *value)
-{
-	if (parse_unsigned(value, 0, UNFAIRNESS_MAX, &options->page_lock_unfairness) <
-	    0) {
-		complain("--page-lock-unfairness", value,
-			 "give a number from 0 (strictly fair) to 1000000");
-		return -EINVAL;
-	}
-	return 0;
-}
-
 static int set_attr_timeout(struct options *options, const char *value)
 {
 	if (parse_seconds(value, &options->attr_timeout_s) < 0) {
@@ -267,7 +255,6 @@ static const struct option_spec specs[] = {
 	{"verify", no_argument, set_verify},
 	{"watchdog", required_argument, set_watchdog},
 	{"abort-stuck", required_argument, set_abort_stuck},
-	{"page-lock-unfairness", required_argument, set_page_lock_unfairness},
 	{"attr-timeout", required_argument, set_attr_timeout},
 	{"entry-timeout", required_argument, set_entry_timeout},
 	{"watch", optional_argument, set_watch},
@@ -365,7 +352,6 @@ static void set_defaults(struct options *options)
 	if (options->threads > THREADS_MAX)
 		options->threads = THREADS_MAX;
 	options->watchdog_s = 1;
-	options->page_lock_unfairness = CL_PAGE_LOCK_UNFAIRNESS;
 	options->attr_timeout_s = 1;
 	options->entry_timeout_s = 1;
 	options->log_level = LOG_NOTICE;
