@@ -6,6 +6,7 @@
  * What counts flushes is foldfs's own, so there is no reference to run this on.
  */
 
+#include <string.h>
 #include <sys/xattr.h>
 
 #include <foldfs.h>
@@ -35,14 +36,18 @@ static uint64_t flushes_of(int fd)
 	return count;
 }
 
-/* A file, mapped, with other bytes stored to so many of its pages. */
+/* A file, mapped, with other bytes stored to so many of its pages: at once, or a slow
+ * machine's kernel writes them back by itself meanwhile. */
 static char *dirty_file(const char *name, unsigned pages, int *ret_fd)
 {
+	static char bytes[LENGTH];
 	const int fd = make_file(name, LENGTH, 1);
 	char *map = map_shared(fd, LENGTH);
 
 	for (size_t at = 0; at < pages * PAGE; at++)
-		map[at] = (char)byte_at(2, (off_t)at);
+		bytes[at] = (char)byte_at(2, (off_t)at);
+	memory_has_bytes(map, 0, LENGTH, 1);
+	memcpy(map, bytes, pages * PAGE);
 	*ret_fd = fd;
 	return map;
 }
