@@ -21,6 +21,8 @@
 #include "freed_room.h"
 #include "inode_table.h"
 #include "serving.h"
+#include "store_file.h"
+#include "store_stat.h"
 
 static int iov_part(int iovcnt)
 {
@@ -103,42 +105,79 @@ static ssize_t store_pwritev(void *store, const struct iovec *iov, int iovcnt,
 	return n;
 }
 
+/*
+ * Overlayfs passes RWF_APPEND on to the file below only since Linux 6.7 ("ovl: propagate
+ * IOCB_APPEND flag on writes to realfile"): before, the bytes would land at the offset.
+ * O_APPEND it has always passed on. So there a descriptor is opened for the append; where
+ * none can be had, and on whatever other store does not know the flag, the offset is the
+ * end as it was just now.
+ */
+static int open_to_append(struct inode *inode)
+{
+	int fd;
+
+	if (inode->appends == APPENDS_UNKNOWN)
+		inode->appends = store_is_overlayfs(inode->store_write_fd)
+					 ? APPENDS_BY_DESCRIPTOR
+					 : APPENDS_BY_FLAG;
+	if (inode->appends == APPENDS_BY_FLAG)
+		return -1;
+	credentials_pause();
+	fd = store_open_to_append(inode);
+	if (credentials_resume() == 0)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -ENOMEM;
+}
+
 /* procfs and the like take no flags; nobody appends to those but us. */
-static ssize_t append_at_end(int fd, const void *buf, size_t len)
+static ssize_t append_at(int fd, const void *buf, size_t len, off_t end)
 {
 	const struct iovec iov = {(void *)(uintptr_t)buf, len};
-	struct stat attr;
+	const ssize_t n = fault_append(fd, buf, len, end);
 
-	return fstat(fd, &attr) < 0 ? -1 : fault_pwritev(fd, &iov, 1, attr.st_size);
+	return n < 0 && errno == EOPNOTSUPP ? fault_pwritev(fd, &iov, 1, end) : n;
 }
 
 static ssize_t append_some(int fd, const void *buf, size_t len)
 {
+	struct stat attr;
 	ssize_t n;
 
 	do
-		n = fault_append(fd, buf, len);
+		n = fstat(fd, &attr) < 0 ? -1 : append_at(fd, buf, len, attr.st_size);
 	while (n < 0 && errno == EINTR);
-	if (n < 0 && errno == EOPNOTSUPP)
-		n = append_at_end(fd, buf, len);
 	return n < 0 ? -errno : n;
+}
+
+/* What there is no room for is tried once more: see freed_room.h. */
+static ssize_t append_or_again(struct inode *inode, int fd, const void *buf, size_t len)
+{
+	const uint64_t gone = freed_room_count();
+	const ssize_t n = append_some(fd, buf, len);
+
+	return freed_room_came(inode->dev, gone, n) ? append_some(fd, buf, len) : n;
 }
 
 ssize_t inode_store_append(struct inode *inode, const void *buf, size_t len,
 			   uint64_t *ret_at)
 {
-	const uint64_t gone = freed_room_count();
 	const int fd = inode->store_write_fd;
 	struct stat attr;
 	uint64_t end = 0;
+	int append_fd;
 	ssize_t n;
 
 	if (fd < 0)
 		return -EBADF;
+	append_fd = open_to_append(inode);
+	if (append_fd == -ENOMEM)
+		return -ENOMEM;
 	change_begin(inode);
-	n = append_some(fd, buf, len);
-	if (freed_room_came(inode->dev, gone, n))
-		n = append_some(fd, buf, len);
+	n = append_or_again(inode, append_fd >= 0 ? append_fd : fd, buf, len);
+	if (append_fd >= 0)
+		close(append_fd);
 	/* If somebody else has appended since, this is further on, and so not where
 	 * anybody thinks: which is as true. */
 	if (n >= 0 && (fstat(fd, &attr) < 0 || attr.st_size < n))

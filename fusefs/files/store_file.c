@@ -280,3 +280,8 @@ void store_adopt(struct inode *inode, int fd)
 		close(fd);
 	pthread_mutex_unlock(&inode->open_lock);
 }
+
+int store_open_to_append(struct inode *inode)
+{
+	return reopen(inode, O_WRONLY | O_APPEND);
+}

@@ -46,6 +46,10 @@ bool store_is_mine(struct inode *inode);
  */
 void store_adopt(struct inode *inode, int fd);
 
+/** The store's file once more, for an append with O_APPEND; with our own rights.
+ *  @return a descriptor, to be closed, or a negative errno. Blocks for the store. */
+int store_open_to_append(struct inode *inode);
+
 /** As store_get(). Required: open_lock, which is given up meanwhile. */
 int store_use(struct inode *inode, int access);
 

@@ -8,10 +8,8 @@
 
 #include "identity.h"
 
-#include <linux/magic.h>
 #include <sys/inotify.h>
 #include <sys/statvfs.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "inode_table_internal.h"
@@ -35,18 +33,11 @@ bool identity_is_plain(const struct inode *inode, const struct store_id *id)
 
 /* ------------------------------------------------------------- one file or two */
 
-static bool is_overlayfs(int fd)
-{
-	struct statfs fs;
-
-	return fstatfs(fd, &fs) == 0 && fs.f_type == OVERLAYFS_SUPER_MAGIC;
-}
-
 static bool links_may_split(struct inode *inode)
 {
 	if (inode->links == LINKS_UNKNOWN)
 		inode->links =
-			is_overlayfs(inode->fd) ? LINKS_MAY_SPLIT : LINKS_ARE_ONE;
+			store_is_overlayfs(inode->fd) ? LINKS_MAY_SPLIT : LINKS_ARE_ONE;
 	return inode->links == LINKS_MAY_SPLIT;
 }
 

@@ -41,6 +41,13 @@ enum links {
 	LINKS_MAY_SPLIT,
 };
 
+/** How to append to the store's file; see inode_store.c. */
+enum appends {
+	APPENDS_UNKNOWN,
+	APPENDS_BY_FLAG,
+	APPENDS_BY_DESCRIPTOR,
+};
+
 struct open_file;
 #define STANDING_SLOTS 2
 
@@ -70,6 +77,7 @@ struct inode {
 
 	/* Atomic. */
 	_Atomic enum links links;
+	_Atomic enum appends appends;
 	_Atomic uint64_t refs; /* kernel lookups and references of ours together */
 	_Atomic mode_t
 		mode; /* as last seen: tells whether a write must clear set-id bits */

@@ -49,6 +49,13 @@ int store_identify(int dirfd, const char *name, struct store_id *ret_id)
 	return 0;
 }
 
+bool store_is_overlayfs(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 && fs.f_type == OVERLAYFS_SUPER_MAGIC;
+}
+
 bool store_is_unsized(int fd)
 {
 	struct statfs fs;

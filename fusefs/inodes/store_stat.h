@@ -23,6 +23,9 @@ int store_identify(int dirfd, const char *name, struct store_id *ret_id);
  *  sizes mean nothing: procfs, sysfs and the like. */
 bool store_is_unsized(int fd);
 
+/** Whether a file is on overlayfs, which some things are different on. */
+bool store_is_overlayfs(int fd);
+
 /** The same file, if both are there now, by whatever mount. */
 static inline bool store_same_number(const struct store_id *a, const struct store_id *b)
 {

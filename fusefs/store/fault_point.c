@@ -263,7 +263,7 @@ ssize_t fault_pwritev(int fd, const struct iovec *iov, int iovcnt, off_t offset)
 	return vectored(ON_WRITE, fd, iov, iovcnt, offset);
 }
 
-ssize_t fault_append(int fd, const void *buf, size_t len)
+ssize_t fault_append(int fd, const void *buf, size_t len, off_t end)
 {
 	const int status = strike(ON_WRITE, fd, &len);
 	const struct iovec iov = {(void *)(uintptr_t)buf, len};
@@ -272,7 +272,7 @@ ssize_t fault_append(int fd, const void *buf, size_t len)
 		errno = -status;
 		return -1;
 	}
-	return pwritev2(fd, &iov, 1, 0, RWF_APPEND);
+	return pwritev2(fd, &iov, 1, end, RWF_APPEND);
 }
 
 ssize_t fault_pread(int fd, void *buf, size_t len, off_t offset)

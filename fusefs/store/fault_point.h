@@ -47,7 +47,7 @@ void fault_describe(char *text, size_t size);
 ssize_t fault_preadv(int fd, const struct iovec *iov, int iovcnt, off_t offset);
 ssize_t fault_pwritev(int fd, const struct iovec *iov, int iovcnt, off_t offset);
 /** pwritev2(2) with RWF_APPEND. */
-ssize_t fault_append(int fd, const void *buf, size_t len);
+ssize_t fault_append(int fd, const void *buf, size_t len, off_t end);
 ssize_t fault_pread(int fd, void *buf, size_t len, off_t offset);
 ssize_t fault_pwrite(int fd, const void *buf, size_t len, off_t offset);
 /** splice(2) from a pipe to the store. */
@@ -70,8 +70,8 @@ int fault_notification(int fd);
 #define fault_pread   pread
 #define fault_pwrite  pwrite
 #define fault_fsync   fsync
-#define fault_append(fd, buf, len)                                                     \
-	pwritev2(fd, &(struct iovec){(void *)(uintptr_t)(buf), len}, 1, 0, RWF_APPEND)
+#define fault_append(fd, buf, len, end)                                                \
+	pwritev2(fd, &(struct iovec){(void *)(uintptr_t)(buf), len}, 1, end, RWF_APPEND)
 #define fault_splice_to(pipe_fd, fd, offset, len)                                      \
 	splice(pipe_fd, NULL, fd, offset, len, 0)
 #define fault_fdatasync	       fdatasync
