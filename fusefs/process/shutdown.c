@@ -53,6 +53,8 @@ extern char **environ;
 
 static pthread_t watcher;
 static bool watching;
+static pthread_mutex_t unmounter_lock = PTHREAD_MUTEX_INITIALIZER;
+/* Guarded by unmounter_lock. What it unmounts can end before its creator knows it. */
 static pthread_t unmounter;
 static bool unmounting;
 /* session_run() has returned; all has been taken down. */
@@ -181,13 +183,31 @@ static void *run_unmount(void *arg)
 /* It waits for the kernel, so on a thread of its own. Without one, we end at once. */
 static void start_unmounting(struct daemon *daemon)
 {
-	const int error = pthread_create(&unmounter, NULL, run_unmount, daemon);
+	int error;
 
+	pthread_mutex_lock(&unmounter_lock);
+	error = pthread_create(&unmounter, NULL, run_unmount, daemon);
 	unmounting = error == 0;
-	if (unmounting)
+	pthread_mutex_unlock(&unmounter_lock);
+	if (error == 0)
 		return;
 	log_no_threads(-error);
 	session_stop(daemon);
+}
+
+/* @return whether there is one, which has ended */
+static bool await_unmounter(void)
+{
+	pthread_t thread;
+	bool running;
+
+	pthread_mutex_lock(&unmounter_lock);
+	running = unmounting;
+	thread = unmounter;
+	pthread_mutex_unlock(&unmounter_lock);
+	if (running)
+		pthread_join(thread, NULL);
+	return running;
 }
 
 /* --------------------------------------------------------------------- cutting */
@@ -387,14 +407,15 @@ static bool is_left(const struct daemon *daemon)
 
 int shutdown_finish(struct daemon *daemon)
 {
+	bool told_to;
+
 	atomic_store(&finishing, true);
 	if (watching)
 		pthread_kill(watcher, SIGTERM);
 	if (!is_disconnected(daemon, 0))
 		cut_connection(daemon);
 	/* With no connection the kernel lets go of it. */
-	if (unmounting)
-		pthread_join(unmounter, NULL);
+	told_to = await_unmounter();
 	if (!is_left(daemon))
 		return 0;
 	log_msg(LOG_ERR,
@@ -402,7 +423,7 @@ int shutdown_finish(struct daemon *daemon)
 		"-u', or 'umount' as root",
 		daemon->options.mountpoint);
 	/* Who aborts the connection leaves it there; who tells us to end does not. */
-	return unmounting ? -EBUSY : 0;
+	return told_to ? -EBUSY : 0;
 }
 
 void shutdown_done(void)
