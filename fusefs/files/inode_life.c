@@ -16,6 +16,7 @@ static void init(struct inode *inode)
 {
 	inode->store_fd = inode->store_write_fd = inode->kept_fd = -1;
 	CDS_INIT_LIST_HEAD(&inode->dirty_node);
+	CDS_INIT_LIST_HEAD(&inode->open_files);
 	pthread_mutex_init(&inode->open_lock, NULL);
 	pthread_mutex_init(&inode->sample_lock, NULL);
 	pthread_mutex_init(&inode->revalidate_lock, NULL);
@@ -28,6 +29,7 @@ static void fini(struct inode *inode)
 	assert(!inode->revalidation);
 	watch_drop(inode);
 	standing_open_forget(inode);
+	open_file_free_left(inode);
 	dirty_hold_forget(inode);
 	cl_mapping_free(inode->mapping);
 	inode->mapping = NULL;

@@ -110,7 +110,8 @@ static void give_share(struct inode *inode)
 }
 
 /* Count an open in. */
-static int register_open(struct inode *inode, int flags, uint32_t account)
+static int register_open(struct inode *inode, struct open_file *file, int flags,
+			 uint32_t account)
 {
 	const int access = access_of(flags);
 	int status;
@@ -132,6 +133,7 @@ static int register_open(struct inode *inode, int flags, uint32_t account)
 				   flags & O_APPEND ? access | STORE_APPEND : access);
 	if (status == 0) {
 		inode->opens++;
+		cds_list_add_tail(&file->node, &inode->open_files);
 		if (access & STORE_WRITE)
 			inode->writers++;
 		inode->executing += (flags & KERNEL_FMODE_EXEC) != 0;
@@ -153,7 +155,7 @@ int open_file_create(struct inode *inode, int flags, uint32_t account,
 	if (!file)
 		return -ENOMEM;
 	file->access = access_of(flags);
-	status = register_open(inode, flags, account);
+	status = register_open(inode, file, flags, account);
 	if (status < 0) {
 		free(file);
 		return status;
@@ -196,6 +198,12 @@ void open_file_ref(struct open_file *file)
 	inode_get(file->inode);
 }
 
+static void free_file(struct open_file *file)
+{
+	pthread_mutex_destroy(&file->lock);
+	free(file);
+}
+
 void open_file_abandon(struct open_file *file)
 {
 	struct inode *inode = file->inode;
@@ -204,6 +212,7 @@ void open_file_abandon(struct open_file *file)
 		return;
 	pthread_mutex_lock(&inode->open_lock);
 	inode->opens--;
+	cds_list_del(&file->node);
 	give_share(inode);
 	if (file->access & STORE_WRITE)
 		inode->writers--;
@@ -213,9 +222,16 @@ void open_file_abandon(struct open_file *file)
 	if (inode->store_users > 1)
 		store_set_noatime(inode);
 	pthread_mutex_unlock(&inode->open_lock);
-	pthread_mutex_destroy(&file->lock);
-	free(file);
+	free_file(file);
 	store_put(inode);
+}
+
+void open_file_free_left(struct inode *inode)
+{
+	struct open_file *file, *next;
+
+	cds_list_for_each_entry_safe(file, next, &inode->open_files, node)
+		free_file(file);
 }
 
 /* Its room comes free soon, or later, if a program has it open; of one that has closed it

@@ -22,6 +22,9 @@ struct open_file {
 	 * its list's, which comes without one of the inode. */
 	_Atomic unsigned refs;
 
+	/* In the inode's list; guarded by its open_lock. */
+	struct cds_list_head node;
+
 	/* Guarded by standing_open.c's lock. */
 	unsigned standing_class;
 	uint64_t used_ns;
@@ -69,6 +72,10 @@ void open_file_ref(struct open_file *file);
 void open_file_put(struct open_file *file);
 /** Drop a reference that comes without one of the inode. */
 void open_file_abandon(struct open_file *file);
+
+/** Free what the kernel never closed: the connection has ended before the RELEASE was sent.
+ *  Nobody else has the inode. */
+void open_file_free_left(struct inode *inode);
 
 /** The inode's last name has gone. */
 void open_file_unlinked(struct inode *inode);

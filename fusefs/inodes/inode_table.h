@@ -134,6 +134,7 @@ struct inode {
 	_Atomic unsigned writers; /* descriptors of the mount that are writable */
 	/* Guarded by open_lock. */
 	unsigned opens;		/* descriptors of the mount that are open */
+	struct cds_list_head open_files;
 	uint32_t opened_for;	/* while there are any: on whose account (fd_share.h) */
 	unsigned atime_readers; /* of those, the ones whose reading moves the access
 				   time */

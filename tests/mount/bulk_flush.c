@@ -14,7 +14,8 @@
 
 #include "files.h"
 
-#define PAGES  2048
+/* Less than what a machine with little memory lets a FUSE mount have dirty. */
+#define PAGES  512
 #define LENGTH (PAGES * PAGE)
 #define CUT    4
 
