@@ -133,7 +133,7 @@ struct inode {
 	/* Changed under open_lock. */
 	_Atomic unsigned writers; /* descriptors of the mount that are writable */
 	/* Guarded by open_lock. */
-	unsigned opens;		/* descriptors of the mount that are open */
+	unsigned opens; /* descriptors of the mount that are open */
 	struct cds_list_head open_files;
 	uint32_t opened_for;	/* while there are any: on whose account (fd_share.h) */
 	unsigned atime_readers; /* of those, the ones whose reading moves the access

@@ -40,7 +40,7 @@ struct fake_upper {
 
 	/* The fence is the test's: called with the number of the call, from 1. */
 	int (*at_fence)(struct fake_upper *upper, unsigned number);
-	unsigned fences;
+	_Atomic unsigned fences; /* calls of fence() */
 };
 
 extern const struct cl_upper_ops fake_upper_ops;
