@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "background.h"
 #include "cache_setup.h"
@@ -162,19 +163,30 @@ static int serve(struct daemon *daemon)
 	return status < 0 ? status : left;
 }
 
-/* No request comes any more; but jobs of each pool submit to the others. */
-static void drain_pools(struct daemon *daemon)
+/* How many jobs they have done, all that there were. */
+static uint64_t drain_pools(struct daemon *daemon)
 {
+	return worker_pool_drain(daemon->range_operations) +
+	       worker_pool_drain(daemon->notifications) +
+	       worker_pool_drain(daemon->names) + worker_pool_drain(daemon->own_calls) +
+	       worker_pool_drain(daemon->continuations);
+}
+
+/* No request comes any more. But jobs of each pool submit to the others; and a request that
+ * is parked, behind the cache's flusher, say, becomes a job when it has the gate. */
+static void drain(struct daemon *daemon)
+{
+	const struct timespec moment = {.tv_nsec = 1000000};
 	uint64_t before, after = 0;
+	bool parked;
 
 	do {
+		parked = atomic_load(&daemon->parked_requests) > 0;
+		if (parked)
+			nanosleep(&moment, NULL);
 		before = after;
-		after = worker_pool_drain(daemon->range_operations) +
-			worker_pool_drain(daemon->notifications) +
-			worker_pool_drain(daemon->names) +
-			worker_pool_drain(daemon->own_calls) +
-			worker_pool_drain(daemon->continuations);
-	} while (after != before);
+		after = drain_pools(daemon);
+	} while (parked || after != before);
 }
 
 /* Who supervises the end does not look at one that is going. */
@@ -191,7 +203,7 @@ static void tear_down(struct daemon *daemon)
 	removed_behind_stop();
 	watch_stop(daemon->watch);
 	standing_open_stop();
-	drain_pools(daemon);
+	drain(daemon);
 	worker_pool_free(daemon->range_operations);
 	worker_pool_free(daemon->notifications);
 	worker_pool_free(daemon->names);
