@@ -163,7 +163,7 @@ static int serve(struct daemon *daemon)
 	return status < 0 ? status : left;
 }
 
-/* How many jobs they have done, all that there were. */
+/* @return how many jobs have been submitted so far */
 static uint64_t drain_pools(struct daemon *daemon)
 {
 	return worker_pool_drain(daemon->range_operations) +
