@@ -619,6 +619,62 @@ START_TEST(a_file_below_any_path_is_found)
 }
 END_TEST
 
+/* More than 2 EiB, of which hardly anything is data. */
+#define HUGE_BYTES ((uint64_t)3 << 60)
+static const uint64_t huge_data[] = {PAGES(100), (uint64_t)1 << 40, (uint64_t)5 << 59};
+#define HUGE_DATA (sizeof(huge_data) / sizeof(huge_data[0]))
+
+/* Die in the middle of a collapse of its second page. */
+static void interrupt_huge(int fd, enum store_test_point point, unsigned times)
+{
+	const struct shift_geometry collapse = {SHIFT_COLLAPSE, PAGES(1), PAGES(1), 0,
+						HUGE_BYTES};
+	const pid_t pid = fork();
+	int status;
+
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		die_at = point;
+		die_after = times;
+		store_test_point_hook = maybe_die;
+		rig_apply(&rig, fd, &collapse);
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFSIGNALED(status));
+}
+
+START_TEST(an_operation_on_a_file_of_exbibytes_is_finished)
+{
+	struct stat attr;
+	uint64_t got;
+	int fd;
+
+	rig.ctx.window_bytes = rig.ctx.stage_below_bytes = 0; /* as usual */
+	fd = openat(rig.source_fd, "huge", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(ftruncate(fd, (off_t)HUGE_BYTES), 0);
+	for (size_t i = 0; i < HUGE_DATA; i++)
+		ck_assert_int_eq(pwrite(fd, &huge_data[i], sizeof(huge_data[i]),
+					(off_t)huge_data[i]),
+				 sizeof(huge_data[i]));
+	interrupt_huge(fd, STORE_POINT_window_applied, 1);
+	ck_assert_int_eq(rig_recover(&rig), 0);
+	ck_assert_msg(rig_was_told(&rig, STORE_EVENT_FINISHED), "%s", rig.text);
+	ck_assert(!rig_is_shut(&rig, "huge"));
+	ck_assert_int_eq(fstat(fd, &attr), 0);
+	ck_assert_uint_eq((uint64_t)attr.st_size, HUGE_BYTES - PAGES(1));
+	for (size_t i = 0; i < HUGE_DATA; i++) {
+		ck_assert_int_eq(
+			pread(fd, &got, sizeof(got), (off_t)(huge_data[i] - PAGES(1))),
+			sizeof(got));
+		ck_assert_uint_eq(got, huge_data[i]);
+	}
+	close(fd);
+	ck_assert(!rig_has_dir(&rig));
+}
+END_TEST
+
 START_TEST(an_operation_on_a_file_below_any_path_can_be_recovered)
 {
 	const int dir_fd = make_deep(25);
@@ -936,6 +992,7 @@ int main(void)
 	tcase_add_test(tcase, daemons_of_different_users_do_not_work_on_one_file);
 	tcase_add_test(tcase, a_file_that_may_be_in_an_unlistable_directory_is_shut);
 	tcase_add_test(tcase, a_file_below_any_path_is_found);
+	tcase_add_test(tcase, an_operation_on_a_file_of_exbibytes_is_finished);
 	tcase_add_test(tcase, an_operation_on_a_file_below_any_path_can_be_recovered);
 	tcase_add_test(tcase, recovery_that_is_told_to_stop_does_and_loses_nothing);
 	tcase_add_loop_test(tcase, a_journal_with_any_bytes_flipped_damages_nothing, 0,
