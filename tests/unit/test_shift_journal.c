@@ -54,10 +54,10 @@ static void maybe_die(enum store_test_point point)
 		raise(SIGKILL);
 }
 
-/* Die at a point, passed so many times before; the file is `name`. */
-static void interrupt(const char *name, enum store_test_point point, unsigned times)
+/* Die at a point, passed so many times before. */
+static void die_in(int fd, const struct shift_geometry *operation,
+		   enum store_test_point point, unsigned times)
 {
-	const int fd = rig_write(&rig, name, &before);
 	const pid_t pid = fork();
 	int status;
 
@@ -66,12 +66,20 @@ static void interrupt(const char *name, enum store_test_point point, unsigned ti
 		die_at = point;
 		die_after = times;
 		store_test_point_hook = maybe_die;
-		rig_apply(&rig, fd, &geometry);
+		rig_apply(&rig, fd, operation);
 		_exit(0);
 	}
-	close(fd);
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert(WIFSIGNALED(status));
+}
+
+/* Likewise; the file is `name`. */
+static void interrupt(const char *name, enum store_test_point point, unsigned times)
+{
+	const int fd = rig_write(&rig, name, &before);
+
+	die_in(fd, &geometry, point, times);
+	close(fd);
 }
 
 static void assert_is(const char *name, const struct content *want)
@@ -624,25 +632,8 @@ END_TEST
 static const uint64_t huge_data[] = {PAGES(100), (uint64_t)1 << 40, (uint64_t)5 << 59};
 #define HUGE_DATA (sizeof(huge_data) / sizeof(huge_data[0]))
 
-/* Die in the middle of a collapse of its second page. */
-static void interrupt_huge(int fd, enum store_test_point point, unsigned times)
-{
-	const struct shift_geometry collapse = {SHIFT_COLLAPSE, PAGES(1), PAGES(1), 0,
-						HUGE_BYTES};
-	const pid_t pid = fork();
-	int status;
-
-	ck_assert_int_ge(pid, 0);
-	if (pid == 0) {
-		die_at = point;
-		die_after = times;
-		store_test_point_hook = maybe_die;
-		rig_apply(&rig, fd, &collapse);
-		_exit(0);
-	}
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	ck_assert(WIFSIGNALED(status));
-}
+static const struct shift_geometry huge_collapse = {SHIFT_COLLAPSE, PAGES(1), PAGES(1),
+						    0, HUGE_BYTES};
 
 START_TEST(an_operation_on_a_file_of_exbibytes_is_finished)
 {
@@ -658,7 +649,7 @@ START_TEST(an_operation_on_a_file_of_exbibytes_is_finished)
 		ck_assert_int_eq(pwrite(fd, &huge_data[i], sizeof(huge_data[i]),
 					(off_t)huge_data[i]),
 				 sizeof(huge_data[i]));
-	interrupt_huge(fd, STORE_POINT_window_applied, 1);
+	die_in(fd, &huge_collapse, STORE_POINT_window_applied, 1);
 	ck_assert_int_eq(rig_recover(&rig), 0);
 	ck_assert_msg(rig_was_told(&rig, STORE_EVENT_FINISHED), "%s", rig.text);
 	ck_assert(!rig_is_shut(&rig, "huge"));
