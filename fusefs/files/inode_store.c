@@ -106,8 +106,9 @@ static ssize_t store_pwritev(void *store, const struct iovec *iov, int iovcnt,
 }
 
 /*
- * Overlayfs passes RWF_APPEND on to the file below only since Linux 6.7 ("ovl: propagate
- * IOCB_APPEND flag on writes to realfile"): before, the bytes would land at the offset.
+ * Overlayfs passes RWF_APPEND on to the file below only since Linux 6.7 (5f034d34737e,
+ * "ovl: propagate IOCB_APPEND flag on writes to realfile"): before, the bytes would land
+ * at the offset.
  * O_APPEND it has always passed on. So there a descriptor is opened for the append; where
  * none can be had, and on whatever other store does not know the flag, the offset is the
  * end as it was just now.
